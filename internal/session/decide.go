@@ -1,0 +1,392 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Offered reports whether the operation exists under the settings of the
+// world.
+func (m *Machine) Offered(op *specs.Operation, now Moment) bool {
+	if op.Offered == nil {
+		return true
+	}
+	ok, _ := op.Offered.Holds(m.scope(op, &Request{}, now))
+	return ok
+}
+
+// MediaType evaluates the contract's `media`: the media type of the answer, or
+// "" if Accept decides.
+func (m *Machine) MediaType(op *specs.Operation, req *Request, now Moment) string {
+	if m.Contract.Media == nil {
+		return ""
+	}
+	v, err := m.Contract.Media.Eval(m.scope(op, req, now))
+	if err != nil {
+		return ""
+	}
+	s, _ := v.(string)
+	return s
+}
+
+func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
+	return &scope{
+		m: m, tx: at.Tx, now: at.Now, req: req, op: op,
+		roles: map[string]any{}, presented: map[string]*Token{}, issued: map[string]*Token{}, opened: map[string]*Session{},
+	}
+}
+
+// Decide says what the request means at this moment. It changes nothing. The
+// order of checks is that of docs/contracts.md: tokens and keys that schemes
+// carry, then the fault that decoding and schema found, then accepts, then
+// needs, then effects and answer.
+func (m *Machine) Decide(op *specs.Operation, req *Request, at Moment) *Decision {
+	d := &Decision{Op: op, scope: m.scope(op, req, at)}
+	d.Failure = d.decide()
+	if f := d.Failure; f != nil {
+		d.scope.failure = f
+		// A refused request changes nothing, but for the count of wrong secrets.
+		d.Consume, d.Touch, d.Ends, d.Opens, d.Creates, d.Sets, d.Facts, d.Issue, d.Resume, d.Proven = nil, nil, nil, nil, nil, nil, nil, nil, nil, nil
+	}
+	return d
+}
+
+// Refuse is a Decision for a reason that was found before there was anything to
+// decide: no such path, no acceptable media type, a failure that was laid on.
+func (m *Machine) Refuse(op *specs.Operation, req *Request, at Moment, f *Failure) *Decision {
+	d := &Decision{Op: op, Failure: f, scope: m.scope(op, req, at)}
+	d.scope.failure = f
+	if f.Token == nil {
+		f.Token = tokenOf(m.Contract, f.Reason)
+	}
+	return d
+}
+
+func tokenOf(c *specs.Contract, reason string) *specs.TokenKind {
+	if !strings.HasPrefix(reason, "token.") {
+		return nil
+	}
+	return c.Token(reason[strings.LastIndexByte(reason, '.')+1:])
+}
+
+func (d *Decision) decide() *Failure {
+	s := d.scope
+	req := s.req
+	if f := d.alternatives(d.security(), true); f != nil {
+		return f
+	}
+	if req.Fault != nil {
+		return req.Fault
+	}
+	accepts := make([]alternative, 0, len(d.Op.Accepts))
+	for _, p := range d.Op.Accepts {
+		accepts = append(accepts, alternative{p})
+	}
+	if f := d.alternatives(accepts, false); f != nil {
+		return f
+	}
+	if f := d.recordNeeds(); f != nil {
+		return f
+	}
+	for _, n := range d.Op.Needs {
+		if ok, undecided := n.That.Holds(s); !ok {
+			d.note(undecided)
+			return d.needFailure(n)
+		}
+	}
+	if f := d.limits(); f != nil {
+		return f
+	}
+	for _, a := range d.Op.Answers {
+		ok, undecided := a.When.Holds(s)
+		d.note(undecided)
+		if ok {
+			d.Answer = a
+			break
+		}
+	}
+	d.effects()
+	return nil
+}
+
+func (d *Decision) needFailure(n *specs.Need) *Failure {
+	f := &Failure{Reason: n.Else, Why: fmt.Sprintf("The contract wants %q here, and it does not hold.", n.That.Src)}
+	// What the reason is about, if the condition looks at one member of the
+	// request: its name and value, for texts that repeat them.
+	names, err := n.That.Names()
+	if err != nil {
+		return f
+	}
+	for _, path := range names["request"] {
+		if len(path) >= 2 {
+			f.Field = path[len(path)-1]
+			if !d.Op.CarriesSecret(f.Field) {
+				f.Value = d.fieldValue(path)
+			}
+		}
+	}
+	return f
+}
+
+func (d *Decision) fieldValue(path []string) string {
+	x := d.scope.Root("request")
+	for _, p := range path {
+		x = d.scope.Member(x, p)
+	}
+	t, _ := value.Text(x)
+	return t
+}
+
+// alternative is proofs that are required together.
+type alternative []*specs.Proof
+
+// security returns the operation's alternatives that exist now: a scheme whose
+// `when` does not hold is not asked for.
+func (d *Decision) security() []alternative {
+	var out []alternative
+	for _, proofs := range d.Op.Security {
+		var alt alternative
+		for _, p := range proofs {
+			ok, undecided := p.When.Holds(d.scope)
+			d.note(undecided)
+			if ok {
+				alt = append(alt, p)
+			}
+		}
+		if len(alt) > 0 {
+			out = append(out, alt)
+		}
+	}
+	return out
+}
+
+type missing struct {
+	bind  *specs.RequestBind
+	empty bool
+}
+
+// share counts how many of the required locations of a proof are there.
+func (d *Decision) share(p *specs.Proof) (have, want int, first *missing) {
+	for _, b := range p.Binds {
+		want++
+		v, ok := d.scope.req.Value(b.At)
+		empty := ok && isToken(b) && v == ""
+		if ok && !empty {
+			have++
+		} else if first == nil {
+			first = &missing{b, empty}
+		}
+	}
+	for _, e := range p.Each {
+		want++
+		if _, ok := d.scope.req.Value(e.At); ok {
+			have++
+		} else if first == nil {
+			first = &missing{&specs.RequestBind{At: e.At}, false}
+		}
+	}
+	for _, a := range p.Also {
+		if ok, undecided := a.When.Holds(d.scope); a.Optional || !ok {
+			d.note(undecided)
+			continue
+		}
+		h, w, f := d.share(a)
+		have, want = have+h, want+w
+		if first == nil {
+			first = f
+		}
+	}
+	return have, want, first
+}
+
+func isToken(b *specs.RequestBind) bool {
+	return len(b.Alts) > 0 && b.Alts[0].Kind == specs.FindToken
+}
+
+// alternatives chooses the proof by what is present, and tries it.
+func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
+	if !security {
+		live := alts[:0:0]
+		for _, a := range alts {
+			ok, undecided := a[0].When.Holds(d.scope)
+			d.note(undecided)
+			if ok {
+				live = append(live, a)
+			}
+		}
+		if len(alts) > 0 && len(live) == 0 {
+			return nil
+		}
+		alts = live
+	}
+	if len(alts) == 0 {
+		return nil
+	}
+	anonymous := security && d.Op.Anonymous
+	best, bestShare := -1, -1.0
+	var firstMissing *missing
+	var missingProof *specs.Proof
+	for i, a := range alts {
+		have, want := 0, 0
+		var first *missing
+		var of *specs.Proof
+		for _, p := range a {
+			h, w, f := d.share(p)
+			have, want = have+h, want+w
+			if first == nil && f != nil {
+				first, of = f, p
+			}
+		}
+		share := 1.0
+		if want > 0 {
+			share = float64(have) / float64(want)
+		}
+		if share > bestShare {
+			best, bestShare, firstMissing, missingProof = i, share, first, of
+		}
+		if first == nil {
+			break
+		}
+	}
+	if firstMissing != nil {
+		if anonymous {
+			return nil
+		}
+		return d.missing(firstMissing, missingProof, alts, security)
+	}
+	f := d.try(alts[best])
+	if f != nil && anonymous && strings.HasPrefix(f.Reason, "token.") {
+		d.scope.session = nil
+		d.scope.presented = map[string]*Token{}
+		d.scope.roles = map[string]any{}
+		d.Consume, d.Touch = nil, nil
+		d.note("a dead token counts as not sent here: " + f.Reason)
+		return nil
+	}
+	return f
+}
+
+func (d *Decision) missing(m *missing, p *specs.Proof, alts []alternative, security bool) *Failure {
+	b := m.bind
+	f := &Failure{Field: b.At.Field()}
+	switch {
+	case isToken(b) && (security || b.At.In != specs.InBody && b.At.In != specs.InPath && b.At.In != specs.InQuery):
+		kind := b.Alts[0].Token
+		f.Token = d.scope.m.Contract.Token(kind)
+		if m.empty {
+			f.Reason = "token.missing.empty." + kind
+			f.Why = fmt.Sprintf("%s is empty; a token %q belongs there%s.", sentence(b.At.Describe()), kind, d.where(kind))
+			return f
+		}
+		f.Reason = "token.missing." + kind
+		f.Why = fmt.Sprintf("No token was sent; %s carries %q%s%s.", b.At.Describe(), kind, d.where(kind), d.otherWays(alts, security))
+	case b.At.In == specs.InBasicUser || b.At.In == specs.InBasicPassword || b.At.In == specs.InHeader && len(b.Alts) > 0 && b.Alts[0].Kind == specs.FindRecord:
+		role := ""
+		if len(b.Alts) > 0 {
+			role = "." + b.Alts[0].Role
+		}
+		f.Reason = "credentials.missing" + role
+		f.Why = fmt.Sprintf("No credentials were sent; %s carries them%s.", b.At.Describe(), d.otherWays(alts, security))
+	default:
+		f.Reason = "request.field.missing"
+		f.Why = fmt.Sprintf("%s is missing%s.", sentence(b.At.Describe()), emptyWord(m.empty))
+	}
+	return f
+}
+
+func emptyWord(empty bool) string {
+	if empty {
+		return " (it is there, and empty)"
+	}
+	return ""
+}
+
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// where says which operations hand out a kind of token.
+func (d *Decision) where(kind string) string {
+	var from []string
+	for _, op := range d.scope.m.Contract.Operations {
+		for _, i := range op.Issues {
+			if i.Token.Name == kind && len(from) < 2 {
+				from = append(from, op.Method+" "+op.Path)
+				break
+			}
+		}
+	}
+	if len(from) == 0 {
+		return ""
+	}
+	return ", issued by " + strings.Join(from, " and ")
+}
+
+func (d *Decision) otherWays(alts []alternative, security bool) string {
+	if len(alts) < 2 || !security {
+		return ""
+	}
+	var names []string
+	for _, a := range alts {
+		var one []string
+		for _, p := range a {
+			one = append(one, p.As)
+		}
+		names = append(names, strings.Join(one, " and "))
+	}
+	return "; what works: " + strings.Join(names, ", or ")
+}
+
+// try resolves the proofs of one alternative.
+func (d *Decision) try(a alternative) *Failure {
+	var first *proven
+	for _, p := range a {
+		got, f := d.prove(p)
+		if f != nil {
+			return f
+		}
+		if first == nil {
+			first = got
+		} else if f := d.same(p, first, got); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// same compares a proof with the one beside it.
+func (d *Decision) same(p *specs.Proof, main, beside *proven) *Failure {
+	if len(p.Same) == 0 || main == nil || beside == nil || beside.token == nil {
+		return nil
+	}
+	for _, s := range p.Same {
+		ok := false
+		if s == "session" {
+			ok = main.token != nil && main.token.Session == beside.token.Session
+		} else {
+			ok = d.factKey(main, s) == d.factKey(beside, s)
+		}
+		if !ok {
+			k := beside.token.Kind
+			return &Failure{Reason: "token.mismatch." + k.Name, Token: k,
+				Why: fmt.Sprintf("The token %q belongs to another %s than the one beside it; send tokens of one login together.", k.Name, s)}
+		}
+	}
+	return nil
+}
+
+func (d *Decision) factKey(p *proven, fact string) any {
+	if p.token != nil {
+		return p.token.Facts[fact]
+	}
+	if r, ok := d.scope.roles[fact].(*Record); ok {
+		return r.Key
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package session
+
+import (
+	"strings"
+
+	"github.com/mockauth/mockauth/specs"
+)
+
+// refusal is the answer that the contract gives for a reason, put together
+// member by member.
+type refusal struct {
+	status  *specs.Value
+	example *specs.Example
+	noBody  bool
+	binds   []*specs.AnswerBind
+	entry   *specs.FailureEntry // the most special one: its evidence counts
+}
+
+// refusal looks the answer for the failure up: operation, token kind, document;
+// in each the longest prefix first. It is nil if the contract has none.
+func (d *Decision) refusal() *refusal {
+	var levels []specs.FailureTable
+	if d.Op != nil {
+		levels = append(levels, d.Op.Failures)
+	}
+	if k := d.Failure.Token; k != nil {
+		levels = append(levels, k.Failures)
+	}
+	levels = append(levels, d.scope.m.Contract.Failures)
+	var out *refusal
+	for _, table := range levels {
+		for _, prefix := range prefixes(d.Failure.Reason) {
+			e := d.entry(table[prefix])
+			if e == nil {
+				continue
+			}
+			if out == nil {
+				out = &refusal{entry: e}
+			}
+			if out.status == nil {
+				out.status = e.Status
+			}
+			if out.example == nil && !out.noBody {
+				out.example, out.noBody = e.Example, e.NoBody
+			}
+			if out.binds == nil {
+				out.binds = e.Binds
+			}
+		}
+	}
+	if out == nil || out.status == nil {
+		return nil
+	}
+	return out
+}
+
+func (d *Decision) entry(list []*specs.FailureEntry) *specs.FailureEntry {
+	for _, e := range list {
+		ok, undecided := e.When.Holds(d.scope)
+		d.note(undecided)
+		if ok {
+			return e
+		}
+	}
+	return nil
+}
+
+// prefixes of a.b.c: a.b.c, a.b, a, *.
+func prefixes(reason string) []string {
+	out := []string{reason}
+	for {
+		i := strings.LastIndexByte(reason, '.')
+		if i < 0 {
+			return append(out, "*")
+		}
+		reason = reason[:i]
+		out = append(out, reason)
+	}
+}
+
+// ClientError is the key that a conforming client raises for this failure, or
+// "".
+func (d *Decision) ClientError() string {
+	if d.Failure == nil || d.Op == nil {
+		return ""
+	}
+	for _, prefix := range prefixes(d.Failure.Reason) {
+		for _, r := range d.Op.Raises {
+			if r.Reason == prefix {
+				return r.Key
+			}
+		}
+	}
+	return ""
+}
+
+// defaultStatus is the HTTP status of a reason that the contract does not
+// answer.
+func defaultStatus(reason string) int {
+	for _, c := range []struct {
+		prefix string
+		status int
+	}{
+		{"request.path", 404}, {"request.method", 405}, {"request.accept", 406}, {"request.media", 415}, {"request.size", 413},
+		{"request", 400}, {"token", 401}, {"credentials", 401}, {"record.unknown", 404}, {"permission", 403}, {"limit", 429}, {"other", 500}, {"fault", 500},
+	} {
+		if reason == c.prefix || strings.HasPrefix(reason, c.prefix+".") {
+			return c.status
+		}
+	}
+	return 403
+}

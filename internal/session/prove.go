@@ -1,0 +1,512 @@
+package session
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// proven is what a proof showed.
+type proven struct {
+	token *Token
+}
+
+// prove resolves one complete proof: tokens, then secrets, then other records,
+// then comparisons, then the proofs beside it.
+func (d *Decision) prove(p *specs.Proof) (*proven, *Failure) {
+	s := d.scope
+	got := &proven{}
+	binds := make([]*specs.RequestBind, 0, len(p.Binds)+len(p.May))
+	binds = append(binds, p.Binds...)
+	for _, b := range p.May {
+		if v, ok := s.req.Value(b.At); ok && !(isToken(b) && v == "") {
+			binds = append(binds, b)
+		}
+	}
+	for _, b := range binds {
+		if !isToken(b) {
+			continue
+		}
+		t, f := d.proveToken(p, b)
+		if f != nil {
+			return nil, f
+		}
+		if t != nil && got.token == nil {
+			got.token = t
+		}
+	}
+	if f := d.proveRecords(p, binds); f != nil {
+		return nil, f
+	}
+	for _, b := range binds {
+		if f := d.compare(p, b); f != nil {
+			return nil, f
+		}
+	}
+	for _, e := range p.Each {
+		if f := d.proveEach(e); f != nil {
+			return nil, f
+		}
+	}
+	for _, a := range p.Also {
+		if ok, _ := a.When.Holds(s); !ok {
+			continue
+		}
+		if a.Optional {
+			if _, _, first := d.share(a); first != nil {
+				continue
+			}
+		}
+		beside, f := d.prove(a)
+		if f != nil {
+			return nil, f
+		}
+		if f := d.same(a, got, beside); f != nil {
+			return nil, f
+		}
+	}
+	return got, nil
+}
+
+func tolerated(p *specs.Proof, reason string) bool {
+	for _, t := range p.Tolerate {
+		if reason == t || strings.HasPrefix(reason, t+".") {
+			return true
+		}
+	}
+	return false
+}
+
+// proveToken finds the token at a location and checks it: form, signature,
+// known, kind, revoked or consumed, expired.
+func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Failure) {
+	s := d.scope
+	raw, _ := s.req.Value(b.At)
+	_, isText := value.Text(raw)
+	first := b.Alts[0]
+	kind := s.m.Contract.Token(first.Token)
+	refuse := func(k *specs.TokenKind, what, why string) *Failure {
+		return &Failure{Reason: "token." + what + "." + k.Name, Field: b.At.Field(), Token: k, Why: why}
+	}
+	var found *Token
+	var kinds []string
+	formed := ""
+	for _, alt := range b.Alts {
+		if alt.Kind != specs.FindToken {
+			continue
+		}
+		kinds = append(kinds, alt.Token)
+		if !isText || found != nil {
+			continue
+		}
+		x, ok := alt.Value.Undo(raw)
+		if !ok {
+			continue
+		}
+		t, ok := value.Text(x)
+		if !ok {
+			continue
+		}
+		if tok := s.tx.Token(t); tok != nil {
+			found = tok
+			continue
+		}
+		if form := s.m.form(s, s.m.Contract.Token(alt.Token), t); formed == "" || form != "malformed" {
+			if formed == "" || formed == "malformed" {
+				formed, kind = form, s.m.Contract.Token(alt.Token)
+			}
+		}
+	}
+	if found == nil {
+		if formed == "" {
+			formed = "malformed"
+		}
+		reason := "token." + formed + "." + kind.Name
+		if tolerated(p, reason) {
+			return nil, nil
+		}
+		why := map[string]string{
+			"malformed": fmt.Sprintf("What came in %s does not look like a token %q.", b.At.Describe(), kind.Name),
+			"forged":    fmt.Sprintf("The signature of the token %q in %s is not ours: the token was changed, or signed with another key.", kind.Name, b.At.Describe()),
+			"unknown":   fmt.Sprintf("The token %q in %s looks right, but was never issued in this world, or has been forgotten.", kind.Name, b.At.Describe()),
+		}[formed]
+		return nil, refuse(kind, formed, why+" Get one"+strings.TrimPrefix(d.where(kind.Name), ",")+".")
+	}
+	if !slices.Contains(kinds, found.Kind.Name) {
+		return nil, refuse(kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
+	}
+	k := found.Kind
+	dead := s.dead(found)
+	if dead != "" && !tolerated(p, "token."+dead+"."+k.Name) {
+		f := refuse(k, dead, d.whyDead(found, dead))
+		return nil, f
+	}
+	if dead == "" && found.Kind.Once {
+		d.Consume = append(d.Consume, found)
+	}
+	if dead == "" {
+		d.Touch = append(d.Touch, found)
+	}
+	if s.presented[k.Name] == nil {
+		s.presented[k.Name] = found
+	}
+	if !p.SameNone {
+		if s.session == nil {
+			s.session = s.tx.Session(found.Session)
+		}
+		for _, fact := range s.m.Contract.Session.Facts {
+			if fact.Record == "" {
+				continue
+			}
+			if _, known := s.roles[fact.Name]; known {
+				continue
+			}
+			if r, ok := s.fact(found.Facts, fact).(*Record); ok {
+				s.roles[fact.Name] = r
+				d.toNeed(r, p)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (d *Decision) whyDead(t *Token, dead string) string {
+	num := func(n int, verb string) string {
+		if n == 0 {
+			return ""
+		}
+		return fmt.Sprintf(", %s by #%d", verb, n)
+	}
+	issued := num(t.By, "issued")
+	again := " Get a new one" + strings.TrimPrefix(d.where(t.Kind.Name), ",") + "."
+	switch dead {
+	case "expired":
+		end := t.End()
+		ago := d.scope.now.Sub(end)
+		what := "expired"
+		if t.Idle > 0 && (t.Expires.IsZero() || end.Before(t.Expires.Truncate(time.Second))) {
+			what = "was not used for " + t.Idle.String() + " and ended"
+		}
+		when := "at this very instant"
+		if ago > 0 {
+			when = ago.String() + " before use"
+		}
+		return fmt.Sprintf("The token %q %s %s%s.%s", t.Kind.Name, what, when, issued, again)
+	case "consumed":
+		return fmt.Sprintf("The token %q can be used once, and was%s%s.%s", t.Kind.Name, num(t.EndBy, "used"), issued, again)
+	case "replaced":
+		return fmt.Sprintf("The token %q was replaced by a younger one%s%s.%s", t.Kind.Name, num(t.EndBy, "replaced"), issued, again)
+	case "revoked":
+		endBy := t.EndBy
+		if endBy == 0 {
+			if x := d.scope.tx.Session(t.Session); x != nil {
+				endBy = x.EndBy
+			}
+		}
+		return fmt.Sprintf("The token %q was revoked%s%s.%s", t.Kind.Name, num(endBy, "ended"), issued, again)
+	}
+	return fmt.Sprintf("The token %q expired and has been swept%s.%s", t.Kind.Name, issued, again)
+}
+
+// group is the bindings of one role in one proof.
+type group struct {
+	role, kind string
+	session    bool
+	binds      []*specs.RequestBind
+	secret     bool
+}
+
+func (d *Decision) groups(binds []*specs.RequestBind) []*group {
+	var out []*group
+	for _, b := range binds {
+		if len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindRecord && b.Alts[0].Kind != specs.FindSession {
+			continue
+		}
+		t := b.Alts[0]
+		var g *group
+		for _, o := range out {
+			if o.role == t.Role {
+				g = o
+			}
+		}
+		if g == nil {
+			g = &group{role: t.Role, kind: t.Record, session: t.Kind == specs.FindSession}
+			out = append(out, g)
+		}
+		g.binds = append(g.binds, b)
+		g.secret = g.secret || t.Secret
+	}
+	// Secrets first: a login answers for the password before it answers for a
+	// tenant that is only named.
+	slices.SortStableFunc(out, func(a, b *group) int {
+		switch {
+		case a.secret == b.secret:
+			return 0
+		case a.secret:
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+func (d *Decision) proveRecords(p *specs.Proof, binds []*specs.RequestBind) *Failure {
+	for _, g := range d.groups(binds) {
+		var f *Failure
+		if g.session {
+			f = d.findSession(g)
+		} else {
+			f = d.findRecord(p, g)
+		}
+		if f != nil && !tolerated(p, f.Reason) {
+			return f
+		}
+	}
+	return nil
+}
+
+func (d *Decision) findSession(g *group) *Failure {
+	b := g.binds[0]
+	raw, _ := d.scope.req.Value(b.At)
+	x := d.sessionByID(raw)
+	if x == nil {
+		return d.unknown(g, b, "No live session has this id.")
+	}
+	d.scope.roles[g.role] = x
+	return nil
+}
+
+func (d *Decision) sessionByID(raw any) *Session {
+	t, ok := value.Text(raw)
+	if !ok {
+		return nil
+	}
+	if x := d.scope.tx.Session(t); d.scope.alive(x) {
+		return x
+	}
+	return nil
+}
+
+func (d *Decision) unknown(g *group, b *specs.RequestBind, why string) *Failure {
+	f := &Failure{Field: b.At.Field(), Why: why}
+	raw, _ := d.scope.req.Value(b.At)
+	secret := len(b.Alts) > 0 && b.Alts[0].Secret
+	if t, ok := value.Text(raw); ok && !secret {
+		f.Value = t
+	}
+	if g.secret {
+		f.Reason = "credentials.unknown." + g.role
+	} else {
+		f.Reason = "record.unknown." + g.role
+	}
+	if b.Else != "" {
+		f.Reason = b.Else
+	}
+	return f
+}
+
+// candidates returns the texts that a binding asks for, one an alternative.
+func (d *Decision) candidates(b *specs.RequestBind) (fields []string, texts []string) {
+	raw, _ := d.scope.req.Value(b.At)
+	for _, t := range b.Alts {
+		if t.Kind != specs.FindRecord {
+			continue
+		}
+		x, ok := t.Value.Undo(raw)
+		if !ok {
+			continue
+		}
+		if text, ok := value.Text(x); ok {
+			fields, texts = append(fields, t.Field), append(texts, text)
+		}
+	}
+	return fields, texts
+}
+
+func (d *Decision) matches(r *Record, b *specs.RequestBind) bool {
+	fields, texts := d.candidates(b)
+	for i, f := range fields {
+		if have, ok := fieldText(r, f); ok && have == texts[i] {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
+	s := d.scope
+	kind := s.m.Contract.Record(g.kind)
+	if known, ok := s.roles[g.role].(*Record); ok {
+		for _, b := range g.binds {
+			if d.matches(known, b) {
+				continue
+			}
+			if b.Alts[0].Secret {
+				return d.wrongSecret(g, b, known)
+			}
+			return d.unknown(g, b, fmt.Sprintf("%s names another %s than the one that is logged in.", sentence(b.At.Describe()), g.role))
+		}
+		return nil
+	}
+	// The record is found by the first field that is not secret, or by the
+	// secret if there is nothing else.
+	finder := g.binds[0]
+	for _, b := range g.binds {
+		if !b.Alts[0].Secret {
+			finder = b
+			break
+		}
+	}
+	fields, texts := d.candidates(finder)
+	var r *Record
+	for i, f := range fields {
+		if r = s.tx.FindRecord(kind, f, texts[i]); r != nil {
+			break
+		}
+	}
+	if r == nil {
+		return d.unknown(g, finder, fmt.Sprintf("No %s has the %s that was sent in %s.", g.role, strings.Join(fieldNames(finder), " or "), finder.At.Describe()))
+	}
+	for _, b := range g.binds {
+		if b == finder || b.Alts[0].Secret {
+			continue
+		}
+		if !d.matches(r, b) {
+			return d.unknown(g, b, fmt.Sprintf("The %s has another %s than was sent in %s.", g.role, strings.Join(fieldNames(b), " or "), b.At.Describe()))
+		}
+	}
+	if g.secret && r.LockedUntil.After(s.now) {
+		until := "until it is reset"
+		if r.LockedUntil.Before(Forever()) {
+			until = "for another " + r.LockedUntil.Sub(s.now).String()
+		}
+		return &Failure{Reason: "credentials.locked." + g.role, Why: fmt.Sprintf("Too many wrong secrets in a row: this %s is locked %s.", g.role, until)}
+	}
+	for _, b := range g.binds {
+		if b != finder && b.Alts[0].Secret && !d.matches(r, b) {
+			return d.wrongSecret(g, b, r)
+		}
+	}
+	s.roles[g.role] = r
+	if g.secret {
+		d.Proven = append(d.Proven, r)
+		d.toNeed(r, p)
+	}
+	return nil
+}
+
+func fieldNames(b *specs.RequestBind) []string {
+	var out []string
+	for _, t := range b.Alts {
+		out = append(out, t.Field)
+	}
+	return out
+}
+
+func (d *Decision) wrongSecret(g *group, b *specs.RequestBind, r *Record) *Failure {
+	f := &Failure{Reason: "credentials.wrong." + g.role, Field: b.At.Field(), wrong: r,
+		Why: fmt.Sprintf("The %s in %s is not that of this %s. GET /__admin/systems lists the demo accounts.", b.Alts[0].Field, b.At.Describe(), g.role)}
+	if b.Else != "" {
+		f.Reason = b.Else
+		f.wrong = nil
+	}
+	return f
+}
+
+// compare checks the bindings whose right side is known already.
+func (d *Decision) compare(p *specs.Proof, b *specs.RequestBind) *Failure {
+	if len(b.Alts) == 0 || b.Alts[0].Kind != specs.Compare {
+		return nil
+	}
+	raw, _ := d.scope.req.Value(b.At)
+	have, ok := value.Text(raw)
+	for _, t := range b.Alts {
+		want, err := t.Value.Eval(d.scope)
+		if err != nil {
+			continue
+		}
+		if text, isText := value.Text(want); isText && ok && text == have {
+			return nil
+		}
+	}
+	f := &Failure{Reason: b.Else, Field: b.At.Field(), Why: sentence(b.At.Describe()) + " is not what belongs there."}
+	if f.Reason == "" {
+		f.Reason = "request.field.invalid"
+	}
+	if tolerated(p, f.Reason) {
+		return nil
+	}
+	return f
+}
+
+func (d *Decision) proveEach(e *specs.Each) *Failure {
+	s := d.scope
+	raw, _ := s.req.Value(e.At)
+	list, ok := raw.([]any)
+	if !ok {
+		list = []any{raw}
+	}
+	var role, kind string
+	for role, kind = range e.Finds {
+	}
+	found := make([]any, 0, len(list))
+	for i, el := range list {
+		var hit any
+		for _, b := range e.Binds {
+			v, ok := lookup(el, b.At.Tokens)
+			if !ok {
+				return &Failure{Reason: "request.field.missing", Field: b.At.Field(), Why: fmt.Sprintf("Element %d of %s has no %s.", i, e.At.Describe(), b.At.Field())}
+			}
+			if kind == "session" {
+				if x := d.sessionByID(v); x != nil {
+					hit = x
+				}
+				continue
+			}
+			if t, ok := value.Text(v); ok && hit == nil {
+				if r := s.tx.FindRecord(s.m.Contract.Record(kind), b.Alts[0].Field, t); r != nil {
+					hit = r
+				}
+			}
+		}
+		if hit == nil {
+			return &Failure{Reason: "record.unknown." + role, Field: e.At.Field(), Why: fmt.Sprintf("Element %d of %s names no %s.", i, e.At.Describe(), kind)}
+		}
+		found = append(found, hit)
+	}
+	s.roles[role] = found
+	return nil
+}
+
+// toNeed remembers that a record was proven, so that its kind's own conditions
+// are checked, and which of them this proof tolerates.
+func (d *Decision) toNeed(r *Record, p *specs.Proof) {
+	if len(r.Kind.Needs) > 0 {
+		d.needOf = append(d.needOf, neededRecord{r, p})
+	}
+}
+
+type neededRecord struct {
+	record *Record
+	proof  *specs.Proof
+}
+
+func (d *Decision) recordNeeds() *Failure {
+	for _, n := range d.needOf {
+		inner := *d.scope
+		inner.local = map[string]any{n.record.Kind.Name: n.record}
+		for _, need := range n.record.Kind.Needs {
+			ok, undecided := need.That.Holds(&inner)
+			if ok || tolerated(n.proof, need.Else) {
+				continue
+			}
+			d.note(undecided)
+			return d.needFailure(need)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,363 @@
+package session
+
+import (
+	"sync"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Record is one account, application, key, … of a world. A Record is never
+// changed once it is stored: a change stores a new one.
+type Record struct {
+	Kind   *specs.RecordKind
+	Key    string
+	Fields map[string]any
+
+	Wrong       int       // wrong secrets in a row
+	LockedUntil time.Time // zero: not locked; Forever: until reset
+	Note        string
+}
+
+// Forever is the end of a lock that only a reset opens.
+func Forever() time.Time { return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// Session is what a login opened. Facts hold the key of a record, or a value.
+type Session struct {
+	ID     string
+	Facts  map[string]any // never changed in place: tokens share it as it was at issue
+	Opened time.Time
+	Used   time.Time
+	Over   string // id of the session below, or ""
+	Ended  bool
+	By     int // number of the exchange that opened it
+	EndBy  int
+	Tokens []string // texts of its tokens, oldest first
+	Held   []string // the records in Facts as kind/key, for SessionsOf
+}
+
+// State is why a token is dead, apart from time.
+type State int
+
+// The states of a token.
+const (
+	Live State = iota
+	Revoked
+	Consumed
+	Replaced
+)
+
+// Token is one issued token.
+type Token struct {
+	Kind    *specs.TokenKind
+	Text    string // as sent
+	Value   any    // as answered: string or json.Number
+	ID      string
+	Session string
+	Facts   map[string]any // of the session, as at issue
+	Issued  time.Time
+	Expires time.Time // zero: never
+	Idle    time.Duration
+	Forget  time.Duration // 0: never
+	Used    time.Time
+	State   State
+	By      int // number of the exchange that issued it
+	EndBy   int // number of the exchange that ended it
+	JWT     bool
+}
+
+// TokenValue makes a Token a specs.Valuer.
+func (t *Token) TokenValue() any { return t.Value }
+
+// Handle makes a Token a specs.Handle.
+func (t *Token) Handle() {}
+
+// Handle makes a Session a specs.Handle.
+func (s *Session) Handle() {}
+
+// Handle makes a Record a specs.Handle.
+func (r *Record) Handle() {}
+
+// End is the instant from which the token is dead by time; zero: never. A JWT
+// counts in whole seconds, as its claims do.
+func (t *Token) End() time.Time {
+	end := t.Expires
+	if t.JWT && !end.IsZero() {
+		end = end.Truncate(time.Second)
+	}
+	if t.Idle > 0 {
+		if idle := t.Used.Add(t.Idle); end.IsZero() || idle.Before(end) {
+			end = idle
+		}
+	}
+	return end
+}
+
+// Store holds the state of one world. Update runs f alone: nothing else reads
+// or writes the state meanwhile, which is what makes every race decided once.
+// The in-memory store is Memory; a shared one may hold it for replicas, which
+// is why everything in it refers to others by id and not by pointer.
+type Store interface {
+	Update(f func(Tx))
+}
+
+// Tx is the state while f of Update runs.
+type Tx interface {
+	Record(kind, key string) *Record
+	// FindRecord returns the record of the kind whose field has that text, the
+	// first in the order of the demo world; nil if there is none.
+	FindRecord(kind *specs.RecordKind, field, text string) *Record
+	Records(kind string) []*Record
+	PutRecord(r *Record)
+
+	Session(id string) *Session
+	PutSession(s *Session)
+	// SessionsOf returns the ids of sessions that hold the record, oldest first.
+	SessionsOf(kind, key string) []string
+
+	Token(text string) *Token
+	PutToken(t *Token)
+	// Limited returns the texts of tokens of a kind with a limit, for one owner.
+	Limited(kind, owner string) []string
+	SetLimited(kind, owner string, texts []string)
+	Counts() (sessions, tokens int)
+}
+
+// Seed is the demo world of a contract: records and their indexes, shared by
+// all worlds and never changed.
+type Seed struct {
+	kinds map[string]*seedKind
+}
+
+type seedKind struct {
+	list  []*Record
+	byKey map[string]*Record
+	index map[string]map[string]*Record // field → text → record
+}
+
+// NewSeed makes a Seed of records; their order is kept.
+func NewSeed(c *specs.Contract, records []*Record) *Seed {
+	s := &Seed{kinds: map[string]*seedKind{}}
+	for _, k := range c.Records {
+		sk := &seedKind{byKey: map[string]*Record{}, index: map[string]map[string]*Record{}}
+		for f := range k.Indexed {
+			sk.index[f] = map[string]*Record{}
+		}
+		s.kinds[k.Name] = sk
+	}
+	for _, r := range records {
+		sk := s.kinds[r.Kind.Name]
+		sk.list = append(sk.list, r)
+		if _, dup := sk.byKey[r.Key]; !dup {
+			sk.byKey[r.Key] = r
+		}
+		for f, m := range sk.index {
+			if t, ok := fieldText(r, f); ok {
+				if _, dup := m[t]; !dup {
+					m[t] = r
+				}
+			}
+		}
+	}
+	return s
+}
+
+// Records returns the seed's records of one kind, in order.
+func (s *Seed) Records(kind string) []*Record {
+	if k := s.kinds[kind]; k != nil {
+		return k.list
+	}
+	return nil
+}
+
+func fieldText(r *Record, field string) (string, bool) {
+	v, ok := r.Fields[field]
+	if !ok || v == nil {
+		return "", false
+	}
+	return value.Text(v)
+}
+
+// Memory is a Store in memory. Its zero value is not usable; see NewMemory.
+type Memory struct {
+	mu sync.Mutex
+	memory
+}
+
+type memory struct {
+	seed     *Seed
+	changed  map[string]map[string]*Record // kind → key → changed or new record
+	added    map[string][]string           // kind → keys of new records, in order
+	fields   map[string]map[string]string  // kind and indexed field → text → key of a changed record
+	sessions map[string]*Session
+	byRecord map[string][]string // kind/key → session ids
+	tokens   map[string]*Token
+	queue    []string // texts of tokens, oldest first: what goes when there are too many
+	limited  map[string][]string
+}
+
+// MaxTokens bounds the tokens that a world remembers. Beyond it the oldest are
+// forgotten, dead or not: 2 million is some 1 GiB.
+const MaxTokens = 2_000_000
+
+// NewMemory returns an empty world over a seed.
+func NewMemory(seed *Seed) *Memory {
+	return &Memory{memory: memory{seed: seed}}
+}
+
+// Update runs f alone.
+func (m *Memory) Update(f func(Tx)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f(&m.memory)
+}
+
+func (m *memory) Record(kind, key string) *Record {
+	if r, ok := m.changed[kind][key]; ok {
+		return r
+	}
+	if k := m.seed.kinds[kind]; k != nil {
+		return k.byKey[key]
+	}
+	return nil
+}
+
+func (m *memory) FindRecord(kind *specs.RecordKind, field, text string) *Record {
+	k := m.seed.kinds[kind.Name]
+	if idx, ok := k.index[field]; ok {
+		if r := idx[text]; r != nil {
+			if _, over := m.changed[kind.Name][r.Key]; !over {
+				return r
+			}
+		}
+	}
+	if key, ok := m.fields[kind.Name+" "+field][text]; ok {
+		return m.changed[kind.Name][key]
+	}
+	return nil
+}
+
+func (m *memory) Records(kind string) []*Record {
+	var out []*Record
+	for _, r := range m.seed.Records(kind) {
+		out = append(out, m.Record(kind, r.Key))
+	}
+	for _, key := range m.added[kind] {
+		out = append(out, m.changed[kind][key])
+	}
+	return out
+}
+
+func (m *memory) PutRecord(r *Record) {
+	kind := r.Kind.Name
+	if m.changed == nil {
+		m.changed, m.added, m.fields = map[string]map[string]*Record{}, map[string][]string{}, map[string]map[string]string{}
+	}
+	if m.changed[kind] == nil {
+		m.changed[kind] = map[string]*Record{}
+	}
+	if m.Record(kind, r.Key) == nil {
+		m.added[kind] = append(m.added[kind], r.Key)
+	}
+	old := m.changed[kind][r.Key]
+	m.changed[kind][r.Key] = r
+	for f := range r.Kind.Indexed {
+		at := kind + " " + f
+		if m.fields[at] == nil {
+			m.fields[at] = map[string]string{}
+		}
+		if old != nil {
+			if t, ok := fieldText(old, f); ok && m.fields[at][t] == r.Key {
+				delete(m.fields[at], t)
+			}
+		}
+		if t, ok := fieldText(r, f); ok {
+			m.fields[at][t] = r.Key
+		}
+	}
+}
+
+func (m *memory) Session(id string) *Session { return m.sessions[id] }
+
+func (m *memory) PutSession(s *Session) {
+	if m.sessions == nil {
+		m.sessions, m.byRecord = map[string]*Session{}, map[string][]string{}
+	}
+	if m.sessions[s.ID] == nil {
+		for _, owner := range s.Held {
+			m.index(owner, s.ID)
+		}
+	}
+	m.sessions[s.ID] = s
+}
+
+func ownerKey(kind, key string) string { return kind + "/" + key }
+
+func (m *memory) SessionsOf(kind, key string) []string { return m.byRecord[ownerKey(kind, key)] }
+
+func (m *memory) index(k, session string) {
+	ids := m.byRecord[k]
+	// Ended sessions leave the index when it has doubled: no scan ever grows.
+	if len(ids) >= 16 && len(ids)&(len(ids)-1) == 0 {
+		live := ids[:0:0]
+		for _, id := range ids {
+			if s := m.sessions[id]; s != nil && !s.Ended {
+				live = append(live, id)
+			}
+		}
+		ids = live
+	}
+	m.byRecord[k] = append(ids, session)
+}
+
+func (m *memory) Token(text string) *Token { return m.tokens[text] }
+
+func (m *memory) PutToken(t *Token) {
+	if m.tokens == nil {
+		m.tokens = map[string]*Token{}
+	}
+	if m.tokens[t.Text] == nil {
+		m.queue = append(m.queue, t.Text)
+		if len(m.queue) > MaxTokens {
+			if old := m.tokens[m.queue[0]]; old != nil {
+				m.drop(old)
+			}
+			m.queue = m.queue[1:]
+		}
+	}
+	m.tokens[t.Text] = t
+}
+
+// drop forgets a token, and its session if that was the last one.
+func (m *memory) drop(t *Token) {
+	delete(m.tokens, t.Text)
+	s := m.sessions[t.Session]
+	if s == nil {
+		return
+	}
+	for _, text := range s.Tokens {
+		if m.tokens[text] != nil {
+			return
+		}
+	}
+	s.Ended = true
+	delete(m.sessions, s.ID)
+}
+
+func (m *memory) Limited(kind, owner string) []string { return m.limited[kind+" "+owner] }
+
+func (m *memory) SetLimited(kind, owner string, texts []string) {
+	if m.limited == nil {
+		m.limited = map[string][]string{}
+	}
+	m.limited[kind+" "+owner] = texts
+}
+
+func (m *memory) Counts() (sessions, tokens int) { return len(m.sessions), len(m.tokens) }
+
+// NewRecord makes a record of the demo world. Its fields must fit the schema.
+func NewRecord(kind *specs.RecordKind, fields map[string]any, note string) *Record {
+	key, _ := value.Text(fields[kind.Key])
+	return &Record{Kind: kind, Key: key, Fields: fields, Note: note}
+}

@@ -1,0 +1,452 @@
+package mockserver
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/schema"
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// exchange is one request on its way: route, decode, validate, decide, render,
+// journal. Only write touches the network.
+type exchange struct {
+	server  *Server
+	world   *World
+	w       http.ResponseWriter
+	r       *http.Request
+	prefix  string
+	path    string // escaped, below the world's prefix, slashes collapsed
+	started time.Time
+
+	number  int
+	now     time.Time
+	system  *system
+	state   *state
+	e       *endpoint
+	raw     []byte
+	request *session.Request
+	secrets []string
+}
+
+// answer is what will be written.
+type answer struct {
+	status  int
+	headers http.Header
+	typ     string
+	body    []byte
+	outcome string
+	why     string
+	client  string
+	notes   []string
+}
+
+func (x *exchange) serve() {
+	x.number, x.now = x.world.journal.number(), x.world.clock.Now()
+	endpoints, params := x.server.router.find(x.path)
+	endpoints = x.offered(endpoints)
+	if len(endpoints) == 0 {
+		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
+		x.write(x.nowhere())
+		return
+	}
+	x.system = endpoints[0].system
+	x.state = x.world.state(x.system)
+	contract := x.system.contract
+	cors(x.w.Header(), x.r, contract.CORS)
+	method := x.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, e := range endpoints {
+		if e.op.Method == method {
+			x.e = e
+		}
+	}
+	if x.e == nil && x.r.Method == http.MethodOptions {
+		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
+		preflight(x.w, x.r, endpoints, contract.CORS)
+		x.journal(&answer{status: http.StatusNoContent, headers: x.w.Header(), outcome: "options"})
+		return
+	}
+	var tooLarge *session.Failure
+	x.raw, tooLarge = readBody(x.w, x.r, x.server.config.limits.Bytes)
+	if x.e == nil {
+		x.w.Header().Set("Allow", allow(endpoints))
+		x.e = &endpoint{system: x.system, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: endpoints[0].plan, base: endpoints[0].base}
+		x.request = decodeHead(x.r, x.e, params, x.e.base, x.prefix)
+		x.write(x.refuse(&session.Failure{Reason: "request.method", Field: "method", Value: x.r.Method,
+			Why: fmt.Sprintf("%s is not offered at this path; %s is.", method, allow(endpoints))}))
+		return
+	}
+	x.request = decodeHead(x.r, x.e, params, x.e.base, x.prefix)
+	x.request.Number = x.number
+	x.write(x.answer(tooLarge))
+}
+
+// offered leaves out operations that do not exist under the world's settings.
+func (x *exchange) offered(endpoints []*endpoint) []*endpoint {
+	gated := false
+	for _, e := range endpoints {
+		gated = gated || e.op.Offered != nil
+	}
+	if !gated {
+		return endpoints
+	}
+	st := x.world.state(endpoints[0].system)
+	var out []*endpoint
+	st.store.Update(func(tx session.Tx) {
+		for _, e := range endpoints {
+			if st.machine.Offered(e.op, session.Moment{Now: x.now, Tx: tx}) {
+				out = append(out, e)
+			}
+		}
+	})
+	return out
+}
+
+// nowhere answers a path that no operation has.
+func (x *exchange) nowhere() *answer {
+	why := fmt.Sprintf("No operation has this path. GET %s/systems lists what is served.", AdminPath)
+	sys, base := x.server.router.near(x.path)
+	if sys == nil {
+		return x.problem(http.StatusNotFound, &session.Failure{Reason: "request.path", Why: why})
+	}
+	x.system, x.state = sys, x.world.state(sys)
+	cors(x.w.Header(), x.r, sys.contract.CORS)
+	x.e = &endpoint{system: sys, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: &plan{}, base: base}
+	x.request = decodeHead(x.r, x.e, nil, base, x.prefix)
+	return x.refuse(&session.Failure{Reason: "request.path", Field: "path", Value: x.r.URL.Path, Why: why})
+}
+
+// refuse answers a failure that was found before anything could be decided.
+func (x *exchange) refuse(f *session.Failure) *answer {
+	var out *answer
+	x.state.store.Update(func(tx session.Tx) {
+		at := session.Moment{Now: x.now, Tx: tx}
+		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
+		typ, _ := x.negotiate(at)
+		out = x.finish(d, typ)
+	})
+	return out
+}
+
+// negotiate chooses the media type of the answer.
+func (x *exchange) negotiate(at session.Moment) (string, bool) {
+	offers := x.e.plan.offers
+	if len(offers) == 0 {
+		offers = x.fallback()
+	}
+	if forced := x.state.machine.MediaType(x.e.op, x.request, at); forced != "" && slices.Contains(offers, forced) {
+		return forced, true
+	}
+	typ, ok := accept(x.r.Header["Accept"], offers)
+	if !ok {
+		return offers[0], false
+	}
+	return typ, true
+}
+
+// fallback is the media types that the system answers with anywhere, for paths
+// that have no operation.
+func (x *exchange) fallback() []string {
+	for _, op := range x.system.contract.Operations {
+		for _, r := range op.Responses {
+			var out []string
+			for _, m := range r.Media {
+				if isJSON(m.Type) || isXML(m.Type) {
+					out = append(out, m.Type)
+				}
+			}
+			if len(out) > 0 {
+				return out
+			}
+		}
+	}
+	return []string{"application/json"}
+}
+
+// answer decodes, validates and decides.
+func (x *exchange) answer(tooLarge *session.Failure) *answer {
+	if tooLarge != nil && tooLarge.Reason == "request.size" {
+		return x.refuse(tooLarge)
+	}
+	b, media, fault := decodeBody(x.e, x.r.Header["Content-Type"], x.raw, x.server.config.limits)
+	q := x.request
+	q.Body, q.HasBody = b.value, b.has
+	if tooLarge != nil {
+		fault = tooLarge
+	}
+	if fault == nil && media == nil {
+		fault = validate(x.e, q, b)
+	}
+	var notes []string
+	for _, name := range undeclared(x.e, q) {
+		if x.e.op.Undeclared == "refuse" && fault == nil {
+			fault = &session.Failure{Reason: "request.undeclared", Field: name, Why: fmt.Sprintf("The query parameter %q is not in the contract; leave it out.", name)}
+		}
+		notes = append(notes, fmt.Sprintf("the query parameter %q is not in the contract", name))
+	}
+	q.Fault = fault
+	x.secrets = sentSecrets(x.e, q)
+	var out *answer
+	x.state.store.Update(func(tx session.Tx) {
+		at := session.Moment{Now: x.now, Tx: tx}
+		if reason := x.state.take(x.e.op.ID); reason != "" {
+			typ, _ := x.negotiate(at)
+			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: reason, Why: "This failure was asked for by the control API."}), typ)
+			return
+		}
+		typ, ok := x.negotiate(at)
+		switch {
+		case !ok:
+			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: "request.accept", Field: "Accept",
+				Why: "None of the media types in Accept is answered here; accept " + strings.Join(x.e.plan.offers, " or ") + "."}), typ)
+			return
+		case media != nil:
+			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, media), typ)
+			return
+		}
+		d := x.state.machine.Decide(x.e.op, q, at)
+		made, err := d.Apply()
+		x.secrets = append(x.secrets, made...)
+		if err != nil {
+			out = x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The contract cannot be carried out: " + err.Error() + "."})
+			return
+		}
+		out = x.finish(d, typ)
+	})
+	out.notes = append(notes, out.notes...)
+	return out
+}
+
+// finish renders and encodes what was decided. It runs in the same Update as
+// the decision: the answer speaks of the state that it made.
+func (x *exchange) finish(d *session.Decision, typ string) *answer {
+	status, isProblem := d.Status()
+	out := &answer{status: status, outcome: d.Outcome(), client: d.ClientError()}
+	if d.Failure != nil {
+		out.why = d.Failure.Why
+	}
+	if isProblem {
+		p := x.problem(status, d.Failure)
+		p.client = out.client
+		p.notes = d.Notes
+		return p
+	}
+	media, n, pointer := x.media(d, status, typ)
+	r := d.Render(status, n)
+	out.notes = d.Notes
+	out.headers = http.Header{}
+	for _, h := range r.Headers {
+		out.headers[h.Name] = append(out.headers[h.Name], h.Value)
+	}
+	for _, c := range r.Cookies {
+		out.headers["Set-Cookie"] = append(out.headers["Set-Cookie"], setCookie(c, x.request.Base, x.now))
+	}
+	if !r.HasBody {
+		return out
+	}
+	out.typ = media
+	body, err := encode(media, r.Body, n)
+	if err != nil {
+		return x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The documented answer cannot be written as " + media + ": " + err.Error() + "."})
+	}
+	out.body = body
+	out.notes = append(out.notes, x.check(r.Body, pointer)...)
+	return out
+}
+
+// media is the media type and schema of an answer: those of the operation's
+// response, else the contract's envelope of refusals.
+func (x *exchange) media(d *session.Decision, status int, typ string) (string, *schema.Node, string) {
+	c := x.system.contract
+	if r := x.e.op.Response(status); r != nil && len(r.Media) > 0 {
+		m := matchMedia(r.Media, typ)
+		if m == nil {
+			m = r.Media[0]
+			typ = m.Type
+		}
+		if d.Failure == nil || c.Envelope.Schema == "" || r.Code != "default" && r.Code[0] != '2' {
+			return typ, m.Schema, m.Pointer
+		}
+	}
+	if d.Failure != nil && c.Envelope.Schema != "" {
+		n, _ := c.Schemas.Node(c.Envelope.Schema)
+		return typ, n, c.Envelope.Schema
+	}
+	if typ == "" || !isJSON(typ) && !isXML(typ) && !strings.HasPrefix(typ, "text/") {
+		typ = "application/json"
+	}
+	return typ, nil, ""
+}
+
+// check compares an answer with its schema. An answer that breaks it is a fault
+// of the contract or of ours; it is written all the same, and said.
+func (x *exchange) check(body any, pointer string) []string {
+	if pointer == "" {
+		return nil
+	}
+	v, err := x.system.contract.Schemas.Compile(pointer, schema.Response)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, f := range v.Validate(value.Plain(body)) {
+		out = append(out, "the answer breaks its own schema at "+f.Pointer+": "+f.Message)
+	}
+	return out
+}
+
+func encode(typ string, body any, n *schema.Node) ([]byte, error) {
+	switch {
+	case isXML(typ):
+		return codec.AppendXML(nil, body, n)
+	case strings.HasPrefix(typ, "text/"):
+		if s, ok := value.Text(body); ok {
+			return []byte(s), nil
+		}
+	case typ == "application/x-www-form-urlencoded":
+		return codec.AppendForm(nil, body)
+	}
+	if n != nil {
+		body = codec.Bare(body, n)
+	}
+	return codec.AppendJSON(nil, body)
+}
+
+// problem answers what the contract has no answer for: RFC 9457.
+func (x *exchange) problem(status int, f *session.Failure) *answer {
+	body, _ := json.Marshal(problemDocument(status, f.Reason, f.Why, f.Violations))
+	return &answer{status: status, typ: "application/problem+json", body: body, outcome: f.Reason, why: f.Why}
+}
+
+type problemBody struct {
+	Type       string              `json:"type"`
+	Title      string              `json:"title"`
+	Status     int                 `json:"status"`
+	Detail     string              `json:"detail,omitempty"`
+	Reason     string              `json:"reason"`
+	Violations []session.Violation `json:"violations,omitempty"`
+}
+
+func problemDocument(status int, reason, why string, violations []session.Violation) problemBody {
+	return problemBody{"about:blank", http.StatusText(status), status, why, reason, violations}
+}
+
+// problem writes a problem document outside of any exchange.
+func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why string, violations []session.Violation) {
+	body, _ := json.Marshal(problemDocument(status, reason, why, violations))
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// write sends the answer and remembers the exchange.
+func (x *exchange) write(a *answer) {
+	h := x.w.Header()
+	h.Set("Date", x.now.Format(http.TimeFormat))
+	typed := false
+	for name, list := range a.headers {
+		if strings.EqualFold(name, "Content-Type") {
+			// Spelled as the contract has it: a client exists that looks for one
+			// spelling only. The nil keeps net/http from adding its own.
+			typed = true
+			h["Content-Type"] = nil
+		}
+		h[name] = list
+	}
+	if a.typ != "" && !typed {
+		h.Set("Content-Type", a.typ)
+	} else if !typed {
+		h["Content-Type"] = nil
+	}
+	if x.server.config.diagnostics {
+		outcome := a.outcome
+		if x.e != nil && x.e.op.ID != "" {
+			outcome = x.e.op.ID + " " + outcome
+		}
+		h.Set("Mockauth-Outcome", headerText(outcome))
+		if a.why != "" {
+			h.Set("Mockauth-Why", headerText(a.why))
+		}
+		if a.client != "" {
+			h.Set("Mockauth-Client-Error", headerText(a.client))
+		}
+	}
+	noBody := a.status == http.StatusNoContent || a.status == http.StatusNotModified || a.status < 200
+	if !noBody {
+		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+	}
+	x.journal(a)
+	x.w.WriteHeader(a.status)
+	if !noBody && x.r.Method != http.MethodHead {
+		_, _ = x.w.Write(a.body) // the client has gone: nobody to tell
+	}
+}
+
+// headerText makes a text fit for a header: printable ASCII, one line, bounded.
+func headerText(s string) string {
+	if len(s) > 1000 {
+		s = s[:1000]
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, strings.NewReplacer("’", "'", "…", "...", "“", "\"", "”", "\"").Replace(s))
+}
+
+func (x *exchange) journal(a *answer) {
+	took := time.Since(x.started)
+	e := &entry{system: x.system, secrets: x.secrets, Exchange: Exchange{
+		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, Notes: a.notes, Took: took,
+		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Body: clip(x.raw), Size: len(x.raw)},
+		Response: Message{Status: a.status, Headers: x.w.Header().Clone(), Body: clip(a.body), Size: len(a.body)},
+	}}
+	where := "-"
+	if x.system != nil {
+		e.System = x.system.name()
+	}
+	if x.e != nil {
+		e.Operation = x.e.op.ID
+		if x.e.op.Path != "" {
+			where = x.e.base + x.e.op.Path
+		}
+	}
+	x.world.journal.add(e)
+	log := x.server.config.log
+	if !log.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	attrs := []any{
+		"n", x.number, "world", x.world.name, "system", e.System, "method", x.r.Method, "path", where,
+		"operation", e.Operation, "outcome", a.outcome, "status", a.status, "took", took.Round(time.Microsecond),
+	}
+	if a.why != "" {
+		attrs = append(attrs, "why", x.world.mask(e).Why)
+	}
+	log.Info("request", attrs...)
+	for _, n := range a.notes {
+		log.Warn("note", "n", x.number, "note", n)
+	}
+}
+
+func clip(b []byte) string {
+	if len(b) > maxJournalBody {
+		b = b[:maxJournalBody]
+	}
+	return string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
+}

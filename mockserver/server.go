@@ -1,0 +1,389 @@
+package mockserver
+
+import (
+	"context"
+	cryptorand "crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"regexp"
+	"sort"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mockauth/mockauth/fixtures"
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Server serves one or more contracts. It is an http.Handler; Listen gives it a
+// port, and Transport makes calls without one.
+type Server struct {
+	config  *config
+	systems []*system
+	router  *router
+	seed    uint64
+
+	mu     sync.Mutex
+	worlds map[string]*World
+	base   *World
+	http   *http.Server
+	url    string
+	serial int
+}
+
+// system is a contract with its demo world.
+type system struct {
+	contract *specs.Contract
+	world    *fixtures.World
+	seed     *session.Seed
+	settings map[string]any // of a new world
+	secrets  []string
+}
+
+func (s *system) name() string { return s.contract.Name }
+
+func (s *system) settingNames() []string {
+	names := make([]string, len(s.contract.Settings))
+	for i, x := range s.contract.Settings {
+		names[i] = x.Name
+	}
+	return names
+}
+
+// New makes a Server. Without System, File or Contract it serves all shipped
+// systems.
+func New(options ...Option) (*Server, error) {
+	c := defaults()
+	var failed []error
+	for _, o := range options {
+		if err := o(c); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) > 0 {
+		return nil, errors.Join(failed...)
+	}
+	if len(c.sources) == 0 {
+		sources, err := allSystems()
+		if err != nil {
+			return nil, err
+		}
+		c.sources = sources
+	}
+	s := &Server{config: c, worlds: map[string]*World{}}
+	if c.seed != nil {
+		s.seed = *c.seed
+	} else {
+		var b [8]byte
+		if _, err := cryptorand.Read(b[:]); err != nil {
+			return nil, err
+		}
+		s.seed = binary.LittleEndian.Uint64(b[:])
+	}
+	for _, src := range c.sources {
+		for _, m := range c.mutate {
+			m(src.contract)
+		}
+		sys, err := c.system(src)
+		if err != nil {
+			return nil, err
+		}
+		for _, other := range s.systems {
+			if other.name() == sys.name() {
+				return nil, fmt.Errorf("two contracts are called %s; rename the folder or file of one", sys.name())
+			}
+		}
+		s.systems = append(s.systems, sys)
+	}
+	if err := c.unused(s.systems); err != nil {
+		return nil, err
+	}
+	var err error
+	if s.router, err = newRouter(s.systems); err != nil {
+		return nil, err
+	}
+	s.base = newWorld(s, "default", "")
+	s.worlds["default"] = s.base
+	return s, nil
+}
+
+// allSystems loads every shipped contract, side by side: most of a start is
+// reading them.
+func allSystems() ([]source, error) {
+	names := specs.Systems()
+	out := make([]source, len(names))
+	errs := make([]error, len(names))
+	var wg sync.WaitGroup
+	for i, n := range names {
+		wg.Go(func() {
+			c, err := specs.System(n)
+			out[i], errs[i] = source{contract: c, shipped: true}, err
+		})
+	}
+	wg.Wait()
+	return out, errors.Join(errs...)
+}
+
+func (c *config) system(src source) (*system, error) {
+	contract := src.contract
+	w, err := c.world(src)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]*session.Record, len(w.Records))
+	for i, r := range w.Records {
+		records[i] = session.NewRecord(contract.Record(r.Kind), r.Value, r.Note)
+	}
+	settings, err := session.Settings(contract, c.profiles[contract.Name], c.settings[contract.Name])
+	if err != nil {
+		return nil, err
+	}
+	sys := &system{contract: contract, world: w, seed: session.NewSeed(contract, records), settings: settings, secrets: secretsOf(contract, records)}
+	for _, x := range contract.Settings {
+		if text, ok := settings[x.Name].(string); ok && x.Secret {
+			sys.secrets = append(sys.secrets, text)
+		}
+	}
+	return sys, nil
+}
+
+// unused refuses profiles and settings of systems that are not served.
+func (c *config) unused(systems []*system) error {
+	names := make([]string, len(systems))
+	served := map[string]bool{}
+	for i, s := range systems {
+		names[i], served[s.name()] = s.name(), true
+	}
+	for name := range c.profiles {
+		if !served[name] {
+			return fmt.Errorf("a profile is given for %q, which is not served; %s", name, specs.DidYouMean(name, names))
+		}
+	}
+	for name := range c.settings {
+		if !served[name] {
+			return fmt.Errorf("a setting is given for %q, which is not served; %s", name, specs.DidYouMean(name, names))
+		}
+	}
+	return nil
+}
+
+func (s *Server) system(name string) (*system, error) {
+	var names []string
+	for _, sys := range s.systems {
+		if sys.name() == name {
+			return sys, nil
+		}
+		names = append(names, sys.name())
+	}
+	return nil, fmt.Errorf("no system is called %q here; %s", name, specs.DidYouMean(name, names))
+}
+
+// Listen serves on an address such as 127.0.0.1:4010; port 0 picks one.
+func (s *Server) Listen(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	s.Serve(l)
+	return nil
+}
+
+// Serve serves on a listener until Close or Shutdown.
+func (s *Server) Serve(l net.Listener) {
+	h := &http.Server{
+		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: s.errorLog(),
+	}
+	s.mu.Lock()
+	s.http, s.url = h, "http://"+l.Addr().String()
+	s.mu.Unlock()
+	go func() { _ = h.Serve(l) }() // ends with Close or Shutdown
+}
+
+// errorLog takes net/http's own complaints (a client that spoke TLS, and the
+// like) to the server's logger.
+func (s *Server) errorLog() *log.Logger {
+	return slog.NewLogLogger(s.config.log.Handler(), slog.LevelDebug)
+}
+
+// URL is scheme, host and port; without Listen it is http://mock.test, which
+// Transport answers.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.url == "" {
+		return "http://mock.test"
+	}
+	return s.url
+}
+
+// Close ends the server and every world at once.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	h := s.http
+	worlds := make([]*World, 0, len(s.worlds))
+	for _, w := range s.worlds {
+		worlds = append(worlds, w)
+	}
+	s.mu.Unlock()
+	for _, w := range worlds {
+		w.close()
+	}
+	if h != nil {
+		return h.Close()
+	}
+	return nil
+}
+
+// Shutdown ends the server when the requests under way are answered, or when
+// ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	h := s.http
+	s.mu.Unlock()
+	if h == nil {
+		return s.Close()
+	}
+	err := h.Shutdown(ctx)
+	return errors.Join(err, s.Close())
+}
+
+// Systems returns the names of what is served, in order.
+func (s *Server) Systems() []string {
+	var out []string
+	for _, sys := range s.systems {
+		out = append(out, sys.name())
+	}
+	return out
+}
+
+// Contract returns the contract of a served system, or nil.
+func (s *Server) Contract(name string) *specs.Contract {
+	sys, err := s.system(name)
+	if err != nil {
+		return nil
+	}
+	return sys.contract
+}
+
+// Default is the world that is used unless a request names another.
+func (s *Server) Default() *World { return s.base }
+
+var worldName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// NewWorld makes a world; an empty name gives it one. With port true it has a
+// port of its own, so that an unmodified client reaches it by its base URL
+// alone.
+func (s *Server) NewWorld(name string, port bool) (*World, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.worlds) >= s.config.worlds {
+		return nil, fmt.Errorf("there are %d worlds, and no more are allowed; DELETE those that are done with", len(s.worlds))
+	}
+	if name == "" {
+		for name == "" || s.worlds[name] != nil {
+			s.serial++
+			name = fmt.Sprintf("w%d", s.serial)
+		}
+	}
+	if !worldName.MatchString(name) {
+		return nil, fmt.Errorf("a world cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
+	}
+	if s.worlds[name] != nil {
+		return nil, fmt.Errorf("%w: %s", ErrWorldExists, name)
+	}
+	w := newWorld(s, name, "/w/"+name)
+	if port {
+		if err := w.listen(s.config.host); err != nil {
+			return nil, err
+		}
+	}
+	s.worlds[name] = w
+	return w, nil
+}
+
+// ErrWorldExists is returned by NewWorld for a name that is taken.
+var ErrWorldExists = errors.New("there is such a world already")
+
+// World returns the world called name, or nil.
+func (s *Server) World(name string) *World {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.worlds[name]
+}
+
+// Worlds returns every world, by name.
+func (s *Server) Worlds() []*World {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*World, 0, len(s.worlds))
+	for _, w := range s.worlds {
+		out = append(out, w)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].name < out[j].name })
+	return out
+}
+
+// DeleteWorld ends a world. The default world cannot be ended.
+func (s *Server) DeleteWorld(name string) error {
+	s.mu.Lock()
+	w := s.worlds[name]
+	if w == s.base {
+		s.mu.Unlock()
+		return errors.New("the default world stays; POST reset empties it")
+	}
+	delete(s.worlds, name)
+	s.mu.Unlock()
+	if w == nil {
+		return fmt.Errorf("there is no world %q", name)
+	}
+	w.close()
+	return nil
+}
+
+// AdminPath is where the control API is served.
+const AdminPath = "/__admin"
+
+// ServeHTTP answers a request in the world that its base URL names: a host
+// {world}.localhost, a path /w/{world}, else the default world.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.EscapedPath()
+	world, prefix := s.base, ""
+	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
+		if x := s.World(host); x != nil {
+			world = x
+		}
+	}
+	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
+		name, below, _ := strings.Cut(rest, "/")
+		x := s.World(name)
+		if x == nil {
+			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name), nil)
+			return
+		}
+		world, prefix, path = x, x.prefix, "/"+below
+	}
+	s.serve(w, r, world, prefix, path)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {
+	if path == AdminPath || strings.HasPrefix(path, AdminPath+"/") {
+		if s.config.adminApart {
+			problem(w, r, http.StatusNotFound, "request.path", "The control API is on another port of this server.", nil)
+			return
+		}
+		http.StripPrefix(prefix+AdminPath, world.admin).ServeHTTP(w, r)
+		return
+	}
+	x := &exchange{server: s, world: world, w: w, r: r, prefix: prefix, path: collapse(path), started: time.Now()}
+	x.serve()
+}
+
+// Admin is the control API alone, for a port of its own.
+func (s *Server) Admin() http.Handler { return http.StripPrefix(AdminPath, s.base.admin) }

@@ -1,0 +1,42 @@
+package specs
+
+import (
+	"sort"
+	"strings"
+)
+
+// Reasons returns every reason that the contract answers or coins, sorted: the
+// entries of its failure tables and the `else` of its conditions.
+func (c *Contract) Reasons() []string {
+	seen := map[string]bool{}
+	table := func(t FailureTable) {
+		for r := range t {
+			if r != "*" {
+				seen[r] = true
+			}
+		}
+	}
+	table(c.Failures)
+	for _, t := range c.Tokens {
+		table(t.Failures)
+	}
+	for _, r := range c.Records {
+		for _, n := range r.Needs {
+			seen[n.Else] = true
+		}
+	}
+	for _, o := range c.Operations {
+		table(o.Failures)
+		for _, n := range o.Needs {
+			seen[n.Else] = true
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for r := range seen {
+		if strings.TrimSpace(r) != "" {
+			out = append(out, r)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
