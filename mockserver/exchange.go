@@ -49,6 +49,7 @@ type answer struct {
 	outcome string
 	why     string
 	client  string
+	from    []string
 	notes   []string
 }
 
@@ -235,7 +236,7 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 // the decision: the answer speaks of the state that it made.
 func (x *exchange) finish(d *session.Decision, typ string) *answer {
 	status, isProblem := d.Status()
-	out := &answer{status: status, outcome: d.Outcome(), client: d.ClientError()}
+	out := &answer{status: status, outcome: d.Outcome(), client: d.ClientError(), from: d.From()}
 	if d.Failure != nil {
 		out.why = d.Failure.Why
 	}
@@ -303,7 +304,7 @@ func (x *exchange) check(body any, pointer string) []string {
 		return nil
 	}
 	var out []string
-	for _, f := range v.Validate(value.Plain(body)) {
+	for _, f := range v.Validate(body) {
 		out = append(out, "the answer breaks its own schema at "+f.Pointer+": "+f.Message)
 	}
 	return out
@@ -401,6 +402,9 @@ func headerText(s string) string {
 	if len(s) > 1000 {
 		s = s[:1000]
 	}
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
 			return '?'
@@ -412,7 +416,7 @@ func headerText(s string) string {
 func (x *exchange) journal(a *answer) {
 	took := time.Since(x.started)
 	e := &entry{system: x.system, secrets: x.secrets, Exchange: Exchange{
-		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, Notes: a.notes, Took: took,
+		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
 		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Body: clip(x.raw), Size: len(x.raw)},
 		Response: Message{Status: a.status, Headers: x.w.Header().Clone(), Body: clip(a.body), Size: len(a.body)},
 	}}

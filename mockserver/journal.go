@@ -17,6 +17,7 @@ type Exchange struct {
 	Outcome     string        `json:"outcome,omitempty"`   // name of the answer, or reason of the refusal
 	Why         string        `json:"why,omitempty"`
 	ClientError string        `json:"clientError,omitempty"`
+	From        []string      `json:"from,omitempty"`        // JSON pointers into the contract: the answer, or the entries of failures, that this came from
 	Notes       []string      `json:"notes,omitempty"`
 	Took        time.Duration `json:"tookNanoseconds"`
 	Request     Message       `json:"request"`

@@ -4,54 +4,70 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
+	"html"
 	"net/http"
 	"net/url"
-	"sort"
+	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
-const masked = "[masked]"
+const (
+	masked = "[masked]"
+	// withheld stands for a body in which a secret was sent that cannot be
+	// pointed at.
+	withheld = "[withheld: the body cannot be read, and this is where secrets are sent]"
+)
+
+// shortSecret is the length below which a secret is only looked for as a whole
+// word: "1234" is part of many a number.
+const shortSecret = 8
 
 // masker replaces secrets by their value: those of the demo accounts, those
 // that the exchange carried, and every token that the world has issued, also
-// where they stand in base64 or escaped.
+// where they stand in base64 or escaped. Names decide nothing: a secret stays
+// one wherever it is repeated.
 type masker struct {
-	long  *strings.Replacer // secrets of 8 characters and more, wherever they stand
-	short map[string]bool   // shorter ones, as whole words: "1234" is part of many a number
+	long  *strings.Replacer // wherever they stand
+	forms []string          // the same, longest first, for texts that were cut
+	short map[string]bool   // whole words
 	known func(word string) bool
+	next  *masker // looks after this one: what all exchanges share
 }
 
-func newMasker(secrets []string, known func(string) bool) *masker {
-	m := &masker{short: map[string]bool{}, known: known}
-	seen := map[string]bool{}
-	var long []string
+func newMasker(secrets []string, known func(string) bool, next *masker) *masker {
+	m := &masker{short: map[string]bool{}, known: known, next: next}
 	for _, s := range secrets {
 		for _, v := range variants(s) {
-			if seen[v] || v == "" {
-				continue
-			}
-			seen[v] = true
-			if len(v) < 8 && strings.IndexFunc(v, func(r rune) bool { return r > 127 || !isWord(byte(r)) }) < 0 {
+			if len(v) < shortSecret && strings.IndexFunc(v, notWord) < 0 {
 				m.short[v] = true
-				continue
+			} else {
+				m.forms = append(m.forms, v)
 			}
-			long = append(long, v)
 		}
 	}
-	sort.Slice(long, func(i, j int) bool { return len(long[i]) > len(long[j]) })
-	pairs := make([]string, 0, 2*len(long))
-	for _, s := range long {
+	slices.SortFunc(m.forms, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	m.forms = slices.Compact(m.forms)
+	pairs := make([]string, 0, 2*len(m.forms))
+	for _, s := range m.forms {
 		pairs = append(pairs, s, masked)
 	}
 	m.long = strings.NewReplacer(pairs...)
 	return m
 }
 
-// variants are the forms in which a secret may stand in a message.
+// variants are the forms in which programs write a secret into a message. Other
+// spellings of the same escapes are found by reading them; see text.
 func variants(s string) []string {
 	if strings.TrimSpace(s) == "" {
 		return nil
@@ -64,69 +80,179 @@ func variants(s string) []string {
 	if xml.EscapeText(&x, []byte(s)) == nil {
 		out = append(out, x.String())
 	}
-	if len(s) >= 6 {
+	if len(s) >= 3 { // shorter ones are two letters in base64, which is no trace
 		out = append(out, base64.RawURLEncoding.EncodeToString([]byte(s)), base64.RawStdEncoding.EncodeToString([]byte(s)))
 	}
 	return out
 }
 
-func isWord(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_' || c == '-' || c == '.' || c == '~' || c == '+' || c == '/'
+func isWord(r rune) bool {
+	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune(wordMarks, r)
 }
 
+func notWord(r rune) bool { return !isWord(r) }
+
+// wordMarks are the marks that tokens contain, in the order in which a word is
+// taken apart: the segments of a path first, those of a token last.
+const wordMarks = "/+~._-"
+
+// escaped are the pieces of a text that say something in other letters, and how
+// each is read.
+func escaped() []escape {
+	return []escape{
+		{`\`, jsonText, func(s string) (string, bool) {
+			var out string
+			err := json.Unmarshal([]byte(s), &out)
+			return out, err == nil
+		}},
+		{"%", percentText, func(s string) (string, bool) {
+			out, err := url.QueryUnescape(s)
+			return out, err == nil
+		}},
+		{"&", entityText, func(s string) (string, bool) { return html.UnescapeString(s), true }},
+	}
+}
+
+type escape struct {
+	mark string
+	find *regexp.Regexp
+	read func(string) (string, bool)
+}
+
+var (
+	jsonText    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	percentText = regexp.MustCompile(`[^\s"'<>&=?/;,\\]*%[^\s"'<>&=?/;,\\]*`)
+	entityText  = regexp.MustCompile(`[^<>"']*&[#a-zA-Z0-9]+;[^<>"']*`)
+)
+
+// text masks a text.
 func (m *masker) text(s string) string {
 	if s == "" {
 		return s
 	}
-	s = m.long.Replace(s)
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		if !isWord(s[i]) {
-			b.WriteByte(s[i])
-			i++
+	s = m.plain(s)
+	for _, e := range escaped() {
+		if !strings.Contains(s, e.mark) {
 			continue
 		}
-		j := i
-		for j < len(s) && isWord(s[j]) {
-			j++
-		}
-		b.WriteString(m.word(s[i:j]))
-		i = j
+		s = e.find.ReplaceAllStringFunc(s, func(piece string) string {
+			said, ok := e.read(piece)
+			if !ok || said == piece {
+				return piece
+			}
+			if m.plain(said) == said {
+				return piece
+			}
+			if e.mark == `\` {
+				return `"` + masked + `"`
+			}
+			return masked
+		})
 	}
-	return b.String()
+	return s
 }
 
-func (m *masker) word(w string) string {
-	if m.short[w] || m.known(w) {
+// plain masks what stands in the text as it is.
+func (m *masker) plain(s string) string {
+	for x := m; x != nil; x = x.next {
+		s = x.long.Replace(s)
+	}
+	var b strings.Builder
+	for s != "" {
+		i := strings.IndexFunc(s, isWord)
+		if i < 0 {
+			break
+		}
+		j := strings.IndexFunc(s[i:], notWord)
+		if j < 0 {
+			j = len(s) - i
+		}
+		b.WriteString(s[:i])
+		b.WriteString(m.word(s[i:i+j], wordMarks))
+		s = s[i+j:]
+	}
+	return b.String() + s
+}
+
+// word masks a word, or the parts of it that are secrets: a path is one word by
+// its letters, and so is the end of a sentence.
+func (m *masker) word(w, marks string) string {
+	if m.hides(w) {
 		return masked
 	}
-	// A path is one word by these letters; its segments are looked at alone.
-	if strings.Contains(w, "/") {
-		parts := strings.Split(w, "/")
-		for i, p := range parts {
-			if m.short[p] || m.known(p) {
-				parts[i] = masked
-			}
+	for i := range marks {
+		if strings.IndexByte(w, marks[i]) < 0 {
+			continue
 		}
-		return strings.Join(parts, "/")
-	}
-	if len(w) >= 16 {
-		if raw, err := base64.RawURLEncoding.DecodeString(w); err == nil && m.known(string(raw)) {
-			return masked
+		parts := strings.Split(w, marks[i:i+1])
+		for j, p := range parts {
+			parts[j] = m.word(p, marks[i+1:])
 		}
+		return strings.Join(parts, marks[i:i+1])
 	}
 	return w
+}
+
+func (m *masker) hides(w string) bool {
+	for x := m; x != nil; x = x.next {
+		if x.short[w] {
+			return true
+		}
+	}
+	for x := m; x != nil; x = x.next {
+		if x.known == nil || len(w) < 3 {
+			continue
+		}
+		if x.known(w) {
+			return true
+		}
+		if raw, err := base64.RawURLEncoding.DecodeString(w); err == nil && x.known(string(raw)) {
+			return true
+		}
+		if raw, err := base64.RawStdEncoding.DecodeString(w); err == nil && x.known(string(raw)) {
+			return true
+		}
+	}
+	return false
+}
+
+// cut masks a text of which only the beginning is kept: a secret that lies
+// across its end is no longer there as a whole.
+func (m *masker) cut(s string) string {
+	s = m.text(s)
+	keep := len(s)
+	for x := m; x != nil; x = x.next {
+		for _, f := range x.forms {
+			for n := min(len(f)-1, keep); n >= 4; n-- {
+				if strings.HasSuffix(s[:keep], f[:n]) {
+					keep -= n
+					break
+				}
+			}
+		}
+	}
+	if keep < len(s) {
+		return s[:keep] + masked
+	}
+	// A token that the world has issued may begin here as well.
+	if i := strings.LastIndexFunc(s, notWord); len(s)-i > shortSecret {
+		return s[:i+1] + masked
+	}
+	return s
 }
 
 func (m *masker) header(h http.Header) http.Header {
 	out := make(http.Header, len(h))
 	for k, list := range h {
 		for _, v := range list {
-			switch {
-			case strings.EqualFold(k, "Authorization"):
-				scheme, _, _ := strings.Cut(v, " ")
-				v = scheme + " " + masked
-			default:
+			if strings.EqualFold(k, "Authorization") || strings.EqualFold(k, "Proxy-Authorization") {
+				scheme, _, ok := strings.Cut(v, " ")
+				if ok && len(scheme) <= len("Negotiate") {
+					v = scheme + " " + masked
+				} else {
+					v = masked
+				}
+			} else {
 				v = m.text(v)
 			}
 			out[k] = append(out[k], v)
@@ -169,4 +295,89 @@ func sentSecrets(e *endpoint, q *session.Request) []string {
 		out = append(out, q.BasicPass)
 	}
 	return out
+}
+
+// secretNames are the names of the members and parameters that carry secrets
+// somewhere in these systems. They serve where no operation says what is one:
+// at a path that does not exist, in a query that nobody declared.
+type secretNames map[string]bool
+
+func namesOf(systems []*system) secretNames {
+	out := secretNames{}
+	for _, sys := range systems {
+		for _, op := range sys.contract.Operations {
+			for _, l := range op.Secrets {
+				if l.In != specs.InBody || len(l.Tokens) > 0 {
+					out[strings.ToLower(l.Field())] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// of returns what a request carries under these names in its head.
+func (n secretNames) of(target string, h http.Header) []string {
+	var out []string
+	if _, raw, ok := strings.Cut(target, "?"); ok {
+		for name, list := range query(raw) {
+			if n[strings.ToLower(name)] {
+				out = append(out, list...)
+			}
+		}
+	}
+	for name, list := range h {
+		if n[strings.ToLower(name)] {
+			out = append(out, list...)
+		}
+	}
+	for name, list := range cookies(h["Cookie"]) {
+		if n[strings.ToLower(name)] {
+			out = append(out, list...)
+		}
+	}
+	return out
+}
+
+// body returns what a body carries under these names, read by its media type
+// alone; ok is false if it cannot be read.
+func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (out []string, ok bool) {
+	if len(contentType) == 0 {
+		return nil, false
+	}
+	typ, params, err := codec.MediaType(strings.TrimSpace(contentType[0]))
+	if err != nil || !isJSON(typ) && !isXML(typ) && typ != "application/x-www-form-urlencoded" && typ != "multipart/form-data" {
+		return nil, false
+	}
+	v, err := decode(typ, params, raw, nil, lim)
+	if err != nil {
+		return nil, false
+	}
+	var walk func(v any, secret bool)
+	walk = func(v any, secret bool) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, x := range v {
+				walk(x, n[strings.ToLower(k)])
+			}
+		case value.Object:
+			for _, f := range v {
+				walk(f.Value, n[strings.ToLower(f.Name)])
+			}
+		case []any:
+			for _, x := range v {
+				walk(x, secret)
+			}
+		default:
+			if t, isText := value.Text(v); isText && secret && t != "" {
+				out = append(out, t)
+			}
+		}
+	}
+	// A body that is nothing but a text may be nothing but a secret.
+	if _, isText := value.Text(v); isText {
+		return nil, false
+	}
+	walk(v, false)
+	return out, true
 }

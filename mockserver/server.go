@@ -353,23 +353,36 @@ const AdminPath = "/__admin"
 // ServeHTTP answers a request in the world that its base URL names: a host
 // {world}.localhost, a path /w/{world}, else the default world.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path := r.URL.EscapedPath()
-	world, prefix := s.base, ""
-	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
-		if x := s.World(host); x != nil {
-			world = x
-		}
+	world, prefix, path := s.locate(r)
+	if world == nil {
+		noWorld(w, r, path)
+		return
 	}
+	s.serve(w, r, world, prefix, path)
+}
+
+// locate finds the world of a request, the prefix that named it, and the path
+// below. A nil world: there is none called path.
+func (s *Server) locate(r *http.Request) (world *World, prefix, path string) {
+	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
 		name, below, _ := strings.Cut(rest, "/")
 		x := s.World(name)
 		if x == nil {
-			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name), nil)
-			return
+			return nil, "", name
 		}
-		world, prefix, path = x, x.prefix, "/"+below
+		return x, x.prefix, "/" + below
 	}
-	s.serve(w, r, world, prefix, path)
+	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
+		if x := s.World(host); x != nil {
+			return x, "", path
+		}
+	}
+	return s.base, "", path
+}
+
+func noWorld(w http.ResponseWriter, r *http.Request, name string) {
+	problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name), nil)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {
@@ -385,5 +398,18 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, pre
 	x.serve()
 }
 
-// Admin is the control API alone, for a port of its own.
-func (s *Server) Admin() http.Handler { return http.StripPrefix(AdminPath, s.base.admin) }
+// Admin is the control API alone, for a port of its own: of the default world,
+// and of each world below /w/{world}.
+func (s *Server) Admin() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		world, prefix, path := s.locate(r)
+		switch {
+		case world == nil:
+			noWorld(w, r, path)
+		case path == AdminPath || strings.HasPrefix(path, AdminPath+"/"):
+			http.StripPrefix(prefix+AdminPath, world.admin).ServeHTTP(w, r)
+		default:
+			problem(w, r, http.StatusNotFound, "request.path", "This port has the control API alone, under "+AdminPath+".", nil)
+		}
+	})
+}

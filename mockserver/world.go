@@ -242,6 +242,12 @@ func (w *World) Counts(system string) (sessions, tokens int, err error) {
 	return sessions, tokens, nil
 }
 
+// Handler answers every request in this world, whatever its host, without a
+// prefix before the documented paths.
+func (w *World) Handler() http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.serve(rw, r, w, "", r.URL.EscapedPath()) })
+}
+
 // listen gives the world a port of its own.
 func (w *World) listen(host string) error {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
@@ -249,7 +255,7 @@ func (w *World) listen(host string) error {
 		return err
 	}
 	w.own = &http.Server{
-		Handler:           http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) { w.server.serve(rw, r, w, "", r.URL.EscapedPath()) }),
+		Handler:           w.Handler(),
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: w.server.errorLog(),
 	}

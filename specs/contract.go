@@ -499,6 +499,9 @@ type Create struct {
 
 // Answer is one documented success.
 type Answer struct {
+	// Sample: the document says nothing of sessions here, so its own response is
+	// answered: its example, or a value made from this schema.
+	Sample   *schema.Node
 	When     *Expr
 	Status   *Value
 	Example  *Example // nil: empty body

@@ -30,6 +30,7 @@ type Expr struct {
 	once    sync.Once
 	program *vm.Program
 	err     error
+	vms     sync.Pool // of *vm.VM: a fresh one allocates its stack each time
 }
 
 // Never is the value of `never` in an expression: no end.
@@ -60,7 +61,12 @@ func (e *Expr) Eval(s Scope) (out any, err error) {
 			out, err = nil, fmt.Errorf("%v", p)
 		}
 	}()
-	out, err = expr.Run(e.program, s)
+	machine, _ := e.vms.Get().(*vm.VM)
+	if machine == nil {
+		machine = &vm.VM{}
+	}
+	out, err = machine.Run(e.program, s)
+	e.vms.Put(machine)
 	if err != nil {
 		var f *file.Error
 		if errors.As(err, &f) {

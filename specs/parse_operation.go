@@ -1,7 +1,9 @@
 package specs
 
 import (
+	"encoding/json"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -68,6 +70,9 @@ func (p *reader) operations(n *yaml.Node, ptr string) {
 		p.operation(o, nodes)
 	}
 	for _, o := range p.c.Operations {
+		if len(o.Answers) == 0 {
+			p.plainAnswer(o)
+		}
 		p.roles(o)
 		o.locations()
 	}
@@ -446,4 +451,45 @@ func (o *Operation) PathParameters() []string {
 		out = append(out, m[1])
 	}
 	return out
+}
+
+// plainAnswer gives an operation without answers the one that standard OpenAPI
+// documents: its first success, with its example or a value that fits.
+func (p *reader) plainAnswer(o *Operation) {
+	var best *Response
+	for _, r := range o.Responses {
+		if r.Code[0] == '2' && (best == nil || r.Code < best.Code) {
+			best = r
+		}
+	}
+	status := 200
+	if best != nil {
+		if n, err := strconv.Atoi(best.Code); err == nil {
+			status = n
+		}
+	} else {
+		best = o.Response(200)
+	}
+	a := &Answer{Status: &Value{Src: strconv.Itoa(status), Literal: json.Number(strconv.Itoa(status))}, Pointer: o.Pointer, Line: o.Line}
+	o.Answers = []*Answer{a}
+	if best == nil || len(best.Media) == 0 {
+		return
+	}
+	m := best.Media[0]
+	a.Sample = m.Schema
+	at := p.doc.At(strings.TrimSuffix(m.Pointer, "/schema"))
+	if at == nil {
+		return
+	}
+	if n := document.Get(at, "example"); n != nil {
+		a.Example = &Example{Name: a.Status.Src, Value: document.Value(n)}
+		return
+	}
+	for _, e := range document.Entries(document.Get(at, "examples")) {
+		n, _ := p.deref(e.Node, "")
+		if v := document.Get(n, "value"); v != nil {
+			a.Example = &Example{Name: e.Key, Value: document.Value(v)}
+			return
+		}
+	}
 }

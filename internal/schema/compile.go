@@ -145,7 +145,7 @@ func (c *compiler) compile(pointer string) (*Validator, error) {
 	if err != nil {
 		return nil, c.explain(err, p.pointer)
 	}
-	return &Validator{schema: compiled}, nil
+	return &Validator{schema: compiled, quick: newQuick(compiled, map[*jsonschema.Schema]*quick{}), bits: newTypeBits()}, nil
 }
 
 func (c *compiler) url(pointer string) string {

@@ -15,12 +15,17 @@ import (
 // concurrent use.
 type Validator struct {
 	schema *jsonschema.Schema
+	quick  *quick // nil: every value goes to the library
+	bits   typeBits
 }
 
 // Validate returns what is wrong with x, ordered by pointer, then keyword; nil
 // if nothing is. x is a value as package value defines it, ordered or not. It
 // never panics, whatever x is.
 func (v *Validator) Validate(x any) []Finding {
+	if v.quick.accepts(x, &v.bits, 0) {
+		return nil
+	}
 	switch survey(x, 0) {
 	case ordered:
 		x = value.Plain(x)

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -65,7 +67,7 @@ func (d *Decision) Apply() (secrets []string, err error) {
 	}
 	if d.Resume != nil {
 		s.session, s.resumed = s.tx.Session(d.Resume.ID), true
-		s.issued = map[string]*Token{}
+		s.issued = nil
 	}
 	return secrets, nil
 }
@@ -193,7 +195,7 @@ func (d *Decision) setNow() {
 		s.tx.PutRecord(&c)
 		for role, x := range s.roles {
 			if r, ok := x.(*Record); ok && r.Kind == c.Kind && r.Key == c.Key {
-				s.roles[role] = &c
+				s.setRole(role, &c)
 			}
 		}
 	}
@@ -230,7 +232,18 @@ func uuid(r *rand.Rand) string {
 	a, b := r.Uint64(), r.Uint64()
 	a = a&^0xf000 | 0x4000
 	b = b&^(3<<62) | 2<<62
-	return fmt.Sprintf("%08x-%04x-%04x-%04x-%012x", a>>32, a>>16&0xffff, a&0xffff, b>>48, b&0xffffffffffff)
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], a)
+	binary.BigEndian.PutUint64(raw[8:], b)
+	out := make([]byte, 0, 36)
+	for i, end := range []int{4, 6, 8, 10, 16} {
+		start := []int{0, 4, 6, 8, 10}[i]
+		if i > 0 {
+			out = append(out, '-')
+		}
+		out = hex.AppendEncode(out, raw[start:end])
+	}
+	return string(out)
 }
 
 func (d *Decision) issue(i *Issued) (*Token, error) {
@@ -267,7 +280,7 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 	x.Tokens = append(d.liveTokens(&x), t.Text)
 	s.tx.PutSession(&x)
 	s.session = &x
-	s.issued[i.Kind.Name] = t
+	s.setIssued(t)
 	if l := i.Kind.Limit; l != nil {
 		d.limit(t, l)
 	}

@@ -33,10 +33,7 @@ func (m *Machine) MediaType(op *specs.Operation, req *Request, now Moment) strin
 }
 
 func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
-	return &scope{
-		m: m, tx: at.Tx, now: at.Now, req: req, op: op,
-		roles: map[string]any{}, presented: map[string]*Token{}, issued: map[string]*Token{}, opened: map[string]*Session{},
-	}
+	return &scope{m: m, tx: at.Tx, now: at.Now, req: req, op: op}
 }
 
 // Decide says what the request means at this moment. It changes nothing. The
@@ -260,8 +257,7 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 	f := d.try(alts[best])
 	if f != nil && anonymous && strings.HasPrefix(f.Reason, "token.") {
 		d.scope.session = nil
-		d.scope.presented = map[string]*Token{}
-		d.scope.roles = map[string]any{}
+		d.scope.presented, d.scope.roles = nil, nil
 		d.Consume, d.Touch = nil, nil
 		d.note("a dead token counts as not sent here: " + f.Reason)
 		return nil

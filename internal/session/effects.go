@@ -40,7 +40,7 @@ func (d *Decision) effects() {
 			n.Over, _ = x.(*Session)
 		}
 		if o.As != "" {
-			s.opened[o.As] = n.Session
+			s.setOpened(o.As, n.Session)
 		}
 		d.Opens = append(d.Opens, n)
 	}
@@ -151,7 +151,7 @@ func (d *Decision) create(c *specs.Create) {
 		r.Key = key
 	}
 	d.Creates = append(d.Creates, r)
-	d.scope.roles[c.As] = r
+	d.scope.setRole(c.As, r)
 }
 
 func (d *Decision) set(set *specs.Set) {

@@ -14,6 +14,7 @@ type refusal struct {
 	noBody  bool
 	binds   []*specs.AnswerBind
 	entry   *specs.FailureEntry // the most special one: its evidence counts
+	from    []string            // pointers of the entries that gave a member, and of entry
 }
 
 // refusal looks the answer for the failure up: operation, token kind, document;
@@ -34,17 +35,21 @@ func (d *Decision) refusal() *refusal {
 			if e == nil {
 				continue
 			}
+			gave := out == nil
 			if out == nil {
 				out = &refusal{entry: e}
 			}
-			if out.status == nil {
-				out.status = e.Status
+			if out.status == nil && e.Status != nil {
+				out.status, gave = e.Status, true
 			}
-			if out.example == nil && !out.noBody {
-				out.example, out.noBody = e.Example, e.NoBody
+			if out.example == nil && !out.noBody && (e.Example != nil || e.NoBody) {
+				out.example, out.noBody, gave = e.Example, e.NoBody, true
 			}
-			if out.binds == nil {
-				out.binds = e.Binds
+			if out.binds == nil && e.Binds != nil {
+				out.binds, gave = e.Binds, true
+			}
+			if gave {
+				out.from = append(out.from, e.Pointer)
 			}
 		}
 	}
@@ -52,6 +57,21 @@ func (d *Decision) refusal() *refusal {
 		return nil
 	}
 	return out
+}
+
+// From returns the places of the contract that the answer comes from, as JSON
+// pointers: one of the operation's answers, or the entries of failures that
+// were put together. It is empty where the contract says nothing.
+func (d *Decision) From() []string {
+	switch {
+	case d.Failure != nil:
+		if r := d.refusal(); r != nil {
+			return r.from
+		}
+	case d.Answer != nil:
+		return []string{d.Answer.Pointer}
+	}
+	return nil
 }
 
 func (d *Decision) entry(list []*specs.FailureEntry) *specs.FailureEntry {

@@ -152,7 +152,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		d.Touch = append(d.Touch, found)
 	}
 	if s.presented[k.Name] == nil {
-		s.presented[k.Name] = found
+		s.setPresented(found)
 	}
 	if !p.SameNone {
 		if s.session == nil {
@@ -166,7 +166,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 				continue
 			}
 			if r, ok := s.fact(found.Facts, fact).(*Record); ok {
-				s.roles[fact.Name] = r
+				s.setRole(fact.Name, r)
 				d.toNeed(r, p)
 			}
 		}
@@ -276,7 +276,7 @@ func (d *Decision) findSession(g *group) *Failure {
 	if x == nil {
 		return d.unknown(g, b, "No live session has this id.")
 	}
-	d.scope.roles[g.role] = x
+	d.scope.setRole(g.role, x)
 	return nil
 }
 
@@ -391,7 +391,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 			return d.wrongSecret(g, b, r)
 		}
 	}
-	s.roles[g.role] = r
+	s.setRole(g.role, r)
 	if g.secret {
 		d.Proven = append(d.Proven, r)
 		d.toNeed(r, p)
@@ -478,7 +478,7 @@ func (d *Decision) proveEach(e *specs.Each) *Failure {
 		}
 		found = append(found, hit)
 	}
-	s.roles[role] = found
+	s.setRole(role, found)
 	return nil
 }
 

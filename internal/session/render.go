@@ -107,6 +107,13 @@ func (d *Decision) Render(status int, node *schema.Node) *Rendered {
 			d.each(out, e, node)
 		}
 	}
+	if d.Failure == nil && d.Answer != nil && example == nil && d.Answer.Sample != nil {
+		v, err := schema.Generate(d.Answer.Sample, d.scope.m.Rand)
+		if err != nil {
+			d.note("no sample answer can be made: " + err.Error())
+		}
+		out.Body, out.HasBody = v, err == nil
+	}
 	for _, b := range binds {
 		d.bind(out, b, node)
 	}
@@ -361,9 +368,13 @@ func put(body any, tokens []string, v any) any {
 		return list
 	}
 	o, _ := body.(value.Object)
-	cur, _ := o.Get(tokens[0])
-	o.Set(tokens[0], put(cur, tokens[1:], v))
-	return o
+	for i := range o {
+		if o[i].Name == tokens[0] {
+			o[i].Value = put(o[i].Value, tokens[1:], v)
+			return body // the same object: boxing it again would allocate
+		}
+	}
+	return append(o, value.Member{Name: tokens[0], Value: put(nil, tokens[1:], v)})
 }
 
 func remove(body any, tokens []string) any {

@@ -29,6 +29,36 @@ type scope struct {
 	computing map[string]bool
 }
 
+// setRole makes a role known. The maps of a scope are made when they are first
+// needed: most requests fill one of the four.
+func (s *scope) setRole(name string, x any) {
+	if s.roles == nil {
+		s.roles = make(map[string]any, 4)
+	}
+	s.roles[name] = x
+}
+
+func (s *scope) setPresented(t *Token) {
+	if s.presented == nil {
+		s.presented = make(map[string]*Token, 2)
+	}
+	s.presented[t.Kind.Name] = t
+}
+
+func (s *scope) setIssued(t *Token) {
+	if s.issued == nil {
+		s.issued = make(map[string]*Token, 2)
+	}
+	s.issued[t.Kind.Name] = t
+}
+
+func (s *scope) setOpened(name string, x *Session) {
+	if s.opened == nil {
+		s.opened = make(map[string]*Session, 2)
+	}
+	s.opened[name] = x
+}
+
 type (
 	settingsHandle struct{}
 	requestHandle  struct{}
