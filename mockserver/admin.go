@@ -1,19 +1,38 @@
 package mockserver
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/mockserver/admin"
+	"github.com/mockauth/mockauth/specs"
 )
 
-// newAdmin makes the control API of one world.
-func (s *Server) newAdmin(w *World) http.Handler {
-	return admin.New(&control{server: s, world: w}, s.config.adminToken)
+// newAdmin makes the control API. All worlds share it: one of its own would be
+// most of what a world costs.
+func (s *Server) newAdmin() http.Handler {
+	return admin.New(func(r *http.Request) admin.Control {
+		w, ok := r.Context().Value(worldKey{}).(*World)
+		if !ok {
+			w = s.base
+		}
+		return &control{server: s, world: w}
+	}, s.config.adminToken)
+}
+
+type worldKey struct{}
+
+func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, world *World, prefix string) {
+	r = r.WithContext(context.WithValue(r.Context(), worldKey{}, world))
+	http.StripPrefix(prefix+AdminPath, s.admin).ServeHTTP(w, r)
 }
 
 // control is what the control API can do.
@@ -29,14 +48,17 @@ func (c *control) Health() admin.Health {
 func (c *control) Systems(r *http.Request) []admin.System {
 	var out []admin.System
 	for _, sys := range c.server.systems {
-		out = append(out, c.server.describe(c.world, sys, baseURL(r, c.world.prefix)))
+		out = append(out, c.server.describe(c.world, sys, c.root(c.world, r)))
 	}
 	return out
 }
 
 func (s *Server) describe(w *World, sys *system, root string) admin.System {
 	contract := sys.contract
-	d := admin.System{Name: sys.name(), Title: contract.Title, Version: contract.Version, Description: sys.world.Description}
+	d := admin.System{
+		Name: sys.name(), Title: contract.Title, Version: contract.Version, Description: sys.world.Description,
+		Profiles: []string{}, Operations: []admin.Operation{}, Accounts: []admin.Account{}, // never null
+	}
 	for _, b := range contract.BasePaths {
 		d.BaseURLs = append(d.BaseURLs, root+b)
 	}
@@ -46,12 +68,8 @@ func (s *Server) describe(w *World, sys *system, root string) admin.System {
 	for _, p := range contract.Profiles {
 		d.Profiles = append(d.Profiles, p.Name)
 	}
-	d.Profile = s.config.profiles[sys.name()]
-	if d.Profile == "" {
-		d.Profile = contract.DefaultProfile
-	}
-	st := w.state(sys)
-	st.store.Update(func(tx session.Tx) {
+	d.Profile = w.profile(sys)
+	w.state(sys).store.Update(func(tx session.Tx) {
 		for _, k := range contract.Records {
 			for _, r := range tx.Records(k.Name) {
 				d.Accounts = append(d.Accounts, admin.Account{Kind: k.Name, Key: r.Key, For: r.Note, Value: value.Plain(r.Fields)})
@@ -105,7 +123,7 @@ func (c *control) Settings(system string) (admin.Settings, error) {
 	if err != nil {
 		return admin.Settings{}, err
 	}
-	out := admin.Settings{System: system, Values: map[string]any{}}
+	out := admin.Settings{System: system, Profile: c.world.profile(sys), Values: map[string]any{}, Profiles: []string{}, Settings: []admin.Setting{}}
 	for _, s := range sys.contract.Settings {
 		v := values[s.Name]
 		if d, ok := v.(time.Duration); ok {
@@ -125,12 +143,10 @@ func (c *control) Set(system, profile string, settings map[string]any) error {
 	if _, err := c.server.system(system); err != nil {
 		return admin.NotFound{Err: err}
 	}
-	if profile != "" {
-		if err := c.world.SetProfile(system, profile); err != nil {
-			return err
-		}
+	if profile == "" {
+		return c.world.Set(system, settings)
 	}
-	return c.world.Set(system, settings)
+	return c.world.change(system, &profile, settings)
 }
 
 func (c *control) Fail(in admin.Fail) error {
@@ -143,10 +159,7 @@ func (c *control) Fail(in admin.Fail) error {
 func (c *control) Reset() { c.world.Reset() }
 
 func (c *control) describeWorld(w *World, r *http.Request) admin.World {
-	out := admin.World{Name: w.name, BaseURL: baseURL(r, w.prefix), Now: w.clock.Now(), Requests: len(w.journal.entries())}
-	if w.ownURL != "" {
-		out.BaseURL = w.ownURL
-	}
+	out := admin.World{Name: w.name, BaseURL: c.root(w, r), Now: w.clock.Now(), Requests: len(w.journal.entries()), Systems: []admin.WorldSystem{}}
 	for _, sys := range c.server.systems {
 		for _, b := range sys.contract.BasePaths {
 			out.Systems = append(out.Systems, admin.WorldSystem{Name: sys.name(), BaseURL: out.BaseURL + b})
@@ -157,6 +170,9 @@ func (c *control) describeWorld(w *World, r *http.Request) admin.World {
 
 func (c *control) NewWorld(in admin.NewWorld, r *http.Request) (admin.World, error) {
 	w, err := c.server.NewWorld(in.Name, in.Port)
+	if errors.Is(err, ErrWorldExists) || errors.Is(err, ErrTooManyWorlds) {
+		return admin.World{}, admin.Conflict{Err: err}
+	}
 	if err != nil {
 		return admin.World{}, err
 	}
@@ -174,14 +190,61 @@ func (c *control) Worlds(r *http.Request) []admin.World {
 func (c *control) World(name string, r *http.Request) (admin.World, error) {
 	w := c.server.World(name)
 	if w == nil {
-		return admin.World{}, admin.NotFound{Err: fmt.Errorf("there is no world %q", name)}
+		return admin.World{}, c.noWorld(name)
 	}
 	return c.describeWorld(w, r), nil
 }
 
 func (c *control) DeleteWorld(name string) error {
 	if c.server.World(name) == nil {
-		return admin.NotFound{Err: fmt.Errorf("there is no world %q", name)}
+		return c.noWorld(name)
 	}
-	return c.server.DeleteWorld(name)
+	err := c.server.DeleteWorld(name)
+	if errors.Is(err, ErrDefaultWorld) {
+		return admin.Conflict{Err: err}
+	}
+	return err
+}
+
+func (c *control) noWorld(name string) error {
+	var names []string
+	for _, w := range c.server.Worlds() {
+		names = append(names, w.name)
+	}
+	return admin.NotFound{Err: fmt.Errorf("there is no world %q; %s", name, specs.DidYouMean(name, names))}
+}
+
+// root is the URL of a world for the caller of r: the host under which the
+// caller reaches this server, and the port that serves the world, which need
+// not be the one that was called.
+func (c *control) root(w *World, r *http.Request) string {
+	own := w.ownURL
+	if own == "" {
+		own = c.server.URL()
+		port := own[strings.LastIndexByte(own, ':')+1:]
+		a, listened := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		if !listened || strings.HasSuffix(a.String(), ":"+port) || !c.server.listens() {
+			r = r.Clone(r.Context())
+			if name, rest, ok := strings.Cut(r.Host, ".localhost"); ok && c.server.World(name) != nil {
+				r.Host = "localhost" + rest // another world is not below this one's host
+			}
+			return baseURL(r, w.prefix)
+		}
+		own += w.prefix
+	}
+	u, err := url.Parse(own)
+	if err != nil {
+		return own
+	}
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if name, _, ok := strings.Cut(host, ".localhost"); ok && c.server.World(name) != nil {
+		host = "localhost"
+	}
+	if host != "" {
+		u.Host = net.JoinHostPort(strings.Trim(host, "[]"), u.Port())
+	}
+	return u.String()
 }

@@ -32,10 +32,9 @@ func cors(h http.Header, r *http.Request, c *specs.CORS) {
 	h.Set("Access-Control-Expose-Headers", "Mockauth-Outcome, Mockauth-Why, Mockauth-Client-Error")
 }
 
-// preflight answers OPTIONS: with the CORS headers if it is a preflight, and
-// with Allow in any case.
-func preflight(w http.ResponseWriter, r *http.Request, endpoints []*endpoint, c *specs.CORS) {
-	h := w.Header()
+// preflight writes the headers of an answer to OPTIONS: those of CORS if it is
+// a preflight, and Allow in any case.
+func preflight(h http.Header, r *http.Request, endpoints []*endpoint, c *specs.CORS) {
 	h.Set("Allow", allow(endpoints))
 	cors(h, r, c)
 	h.Del("Access-Control-Expose-Headers")
@@ -49,5 +48,4 @@ func preflight(w http.ResponseWriter, r *http.Request, endpoints []*endpoint, c 
 		}
 		h.Set("Access-Control-Max-Age", "600")
 	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -100,7 +100,7 @@ func (s *Server) curlFor(sys *system, op *specs.Operation, p *specs.Proof, root 
 // requestExample is the first example of the operation's request body.
 func (s *Server) requestExample(c *specs.Contract, op *specs.Operation) any {
 	for _, m := range op.Body {
-		if v, ok := c.RequestExample(op, m); ok {
+		if v, ok := c.RequestExample(m); ok {
 			return value.Clone(v)
 		}
 	}

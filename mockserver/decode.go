@@ -19,7 +19,7 @@ import (
 )
 
 // decodeHead reads everything but the body into a session.Request.
-func decodeHead(r *http.Request, e *endpoint, params map[string]string, basePath, prefix string) *session.Request {
+func decodeHead(r *http.Request, params map[string]string, basePath, prefix string) *session.Request {
 	q := &session.Request{
 		Method: r.Method, Path: r.URL.Path, PathParams: params,
 		Header:  make(map[string][]string, len(r.Header)),

@@ -3,7 +3,7 @@
 //
 // A Go test starts one with Start and gets a URL, a clock and a journal:
 //
-//	mock := mockserver.Start(t, mockserver.System("wedia"))
+//	mock := mockserver.Start(t, mockserver.System("name"))
 //	mock.Clock().Advance(20 * time.Minute)
 //
 // It knows no system by name: everything that is particular stands in a

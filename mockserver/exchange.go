@@ -37,7 +37,8 @@ type exchange struct {
 	e       *endpoint
 	raw     []byte
 	request *session.Request
-	secrets []string
+	secrets []string // sent or issued
+	hidden  []string // see entry.hidden
 }
 
 // answer is what will be written.
@@ -46,6 +47,7 @@ type answer struct {
 	headers http.Header
 	typ     string
 	body    []byte
+	problem *problemBody // instead of body
 	outcome string
 	why     string
 	client  string
@@ -77,8 +79,8 @@ func (x *exchange) serve() {
 	}
 	if x.e == nil && x.r.Method == http.MethodOptions {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
-		preflight(x.w, x.r, endpoints, contract.CORS)
-		x.journal(&answer{status: http.StatusNoContent, headers: x.w.Header(), outcome: "options"})
+		preflight(x.w.Header(), x.r, endpoints, contract.CORS)
+		x.write(&answer{status: http.StatusNoContent, outcome: "options"})
 		return
 	}
 	var tooLarge *session.Failure
@@ -86,12 +88,13 @@ func (x *exchange) serve() {
 	if x.e == nil {
 		x.w.Header().Set("Allow", allow(endpoints))
 		x.e = &endpoint{system: x.system, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: endpoints[0].plan, base: endpoints[0].base}
-		x.request = decodeHead(x.r, x.e, params, x.e.base, x.prefix)
+		x.request = decodeHead(x.r, params, x.e.base, x.prefix)
+		x.secrets, _ = sentSecrets(x.e, x.request, nil)
 		x.write(x.refuse(&session.Failure{Reason: "request.method", Field: "method", Value: x.r.Method,
-			Why: fmt.Sprintf("%s is not offered at this path; %s is.", method, allow(endpoints))}))
+			Why: fmt.Sprintf("%s is not offered at this path; send %s.", method, strings.ReplaceAll(allow(endpoints), ", ", " or "))}))
 		return
 	}
-	x.request = decodeHead(x.r, x.e, params, x.e.base, x.prefix)
+	x.request = decodeHead(x.r, params, x.e.base, x.prefix)
 	x.request.Number = x.number
 	x.write(x.answer(tooLarge))
 }
@@ -127,7 +130,7 @@ func (x *exchange) nowhere() *answer {
 	x.system, x.state = sys, x.world.state(sys)
 	cors(x.w.Header(), x.r, sys.contract.CORS)
 	x.e = &endpoint{system: sys, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: &plan{}, base: base}
-	x.request = decodeHead(x.r, x.e, nil, base, x.prefix)
+	x.request = decodeHead(x.r, nil, base, x.prefix)
 	return x.refuse(&session.Failure{Reason: "request.path", Field: "path", Value: x.r.URL.Path, Why: why})
 }
 
@@ -200,7 +203,7 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 		notes = append(notes, fmt.Sprintf("the query parameter %q is not in the contract", name))
 	}
 	q.Fault = fault
-	x.secrets = sentSecrets(x.e, q)
+	x.secrets, x.hidden = sentSecrets(x.e, q, x.raw)
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: tx}
@@ -329,8 +332,8 @@ func encode(typ string, body any, n *schema.Node) ([]byte, error) {
 
 // problem answers what the contract has no answer for: RFC 9457.
 func (x *exchange) problem(status int, f *session.Failure) *answer {
-	body, _ := json.Marshal(problemDocument(status, f.Reason, f.Why, f.Violations))
-	return &answer{status: status, typ: "application/problem+json", body: body, outcome: f.Reason, why: f.Why}
+	doc := problemDocument(status, f.Reason, f.Why, f.Violations)
+	return &answer{status: status, typ: "application/problem+json", problem: &doc, outcome: f.Reason, why: f.Why}
 }
 
 type problemBody struct {
@@ -354,8 +357,29 @@ func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why str
 	_, _ = w.Write(body)
 }
 
+// discreet masks what is said of a refusal. A name that the client chose, such
+// as that of a parameter, may be a token as well.
+func (x *exchange) discreet(a *answer) {
+	if a.why != "" || a.problem != nil {
+		m := x.world.masker(append(x.world.server.secretNames(x.system).of(x.r.URL.RequestURI(), x.r.Header), x.secrets...))
+		a.why = m.sentence(a.why)
+		if p := a.problem; p != nil {
+			p.Detail = m.sentence(p.Detail)
+			violations := make([]session.Violation, len(p.Violations))
+			for i, v := range p.Violations {
+				violations[i] = session.Violation{Where: m.text(v.Where), Pointer: m.text(v.Pointer), Message: m.sentence(v.Message)}
+			}
+			p.Violations = violations
+		}
+	}
+	if a.problem != nil {
+		a.body, _ = json.Marshal(a.problem)
+	}
+}
+
 // write sends the answer and remembers the exchange.
 func (x *exchange) write(a *answer) {
+	x.discreet(a)
 	h := x.w.Header()
 	h.Set("Date", x.now.Format(http.TimeFormat))
 	typed := false
@@ -415,7 +439,7 @@ func headerText(s string) string {
 
 func (x *exchange) journal(a *answer) {
 	took := time.Since(x.started)
-	e := &entry{system: x.system, secrets: x.secrets, Exchange: Exchange{
+	e := &entry{system: x.system, secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
 		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
 		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Body: clip(x.raw), Size: len(x.raw)},
 		Response: Message{Status: a.status, Headers: x.w.Header().Clone(), Body: clip(a.body), Size: len(a.body)},
@@ -440,12 +464,28 @@ func (x *exchange) journal(a *answer) {
 		"operation", e.Operation, "outcome", a.outcome, "status", a.status, "took", took.Round(time.Microsecond),
 	}
 	if a.why != "" {
-		attrs = append(attrs, "why", x.world.mask(e).Why)
+		attrs = append(attrs, "why", a.why)
 	}
 	log.Info("request", attrs...)
-	for _, n := range a.notes {
+	if len(a.notes) == 0 {
+		return
+	}
+	for _, n := range x.world.mask(e).Notes {
 		log.Warn("note", "n", x.number, "note", n)
 	}
+}
+
+// unread reports whether there is a body that was not decoded and may hold a
+// secret: at least one operation at this place takes one in its body, or none
+// says what its body is.
+func (x *exchange) unread() bool {
+	if len(x.raw) == 0 || x.request != nil && x.request.HasBody {
+		return false
+	}
+	if x.e == nil || len(x.e.op.Body) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(x.e.op.Secrets, func(l specs.Location) bool { return l.In == specs.InBody })
 }
 
 func clip(b []byte) string {

@@ -17,7 +17,7 @@ type Exchange struct {
 	Outcome     string        `json:"outcome,omitempty"`   // name of the answer, or reason of the refusal
 	Why         string        `json:"why,omitempty"`
 	ClientError string        `json:"clientError,omitempty"`
-	From        []string      `json:"from,omitempty"`        // JSON pointers into the contract: the answer, or the entries of failures, that this came from
+	From        []string      `json:"from,omitempty"` // JSON pointers into the contract: the answer, or the entries of failures, that this came from
 	Notes       []string      `json:"notes,omitempty"`
 	Took        time.Duration `json:"tookNanoseconds"`
 	Request     Message       `json:"request"`
@@ -50,6 +50,11 @@ type entry struct {
 	Exchange
 	system  *system
 	secrets []string // of this exchange: sent or issued
+	hidden  []string // those in the body that are written in it in other letters
+	unread  bool     // the body was not decoded, so that nobody knows what it holds
+
+	once  sync.Once // guards shown
+	shown Exchange
 }
 
 const maxJournalBody = 16 << 10

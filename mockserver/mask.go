@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/xml"
@@ -152,6 +153,32 @@ func (m *masker) text(s string) string {
 	return s
 }
 
+// sentence masks one of our own sentences. A short secret may be a word of it
+// ("wrong" is a popular wrong password): there it is only looked for in what is
+// quoted.
+func (m *masker) sentence(s string) string {
+	parts := strings.Split(s, `"`)
+	words := m.wordless()
+	for i, p := range parts {
+		if i%2 == 0 {
+			parts[i] = words.text(p)
+		} else {
+			parts[i] = m.text(p)
+		}
+	}
+	return strings.Join(parts, `"`)
+}
+
+// wordless is the masker without short secrets.
+func (m *masker) wordless() *masker {
+	if m == nil {
+		return nil
+	}
+	c := *m
+	c.short, c.next = nil, m.next.wordless()
+	return &c
+}
+
 // plain masks what stands in the text as it is.
 func (m *masker) plain(s string) string {
 	for x := m; x != nil; x = x.next {
@@ -205,6 +232,9 @@ func (m *masker) hides(w string) bool {
 		}
 		if x.known(w) {
 			return true
+		}
+		if len(w) < shortSecret {
+			continue
 		}
 		if raw, err := base64.RawURLEncoding.DecodeString(w); err == nil && x.known(string(raw)) {
 			return true
@@ -262,7 +292,7 @@ func (m *masker) header(h http.Header) http.Header {
 }
 
 // secretsOf returns the secret values of records.
-func secretsOf(c *specs.Contract, records []*session.Record) []string {
+func secretsOf(records []*session.Record) []string {
 	var out []string
 	for _, r := range records {
 		for name, f := range r.Kind.Fields {
@@ -278,13 +308,18 @@ func secretsOf(c *specs.Contract, records []*session.Record) []string {
 }
 
 // sentSecrets returns what a request carried where secrets and tokens belong:
-// a mistyped password is a secret too.
-func sentSecrets(e *endpoint, q *session.Request) []string {
-	var out []string
+// a mistyped password is a secret too. hidden are those of the body that do not
+// stand in it as they are.
+func sentSecrets(e *endpoint, q *session.Request, raw []byte) (out, hidden []string) {
 	for _, l := range e.plan.secrets {
-		if v, ok := q.Value(l); ok {
-			if t, ok := value.Text(v); ok && t != "" {
-				out = append(out, t)
+		v, ok := q.Value(l)
+		if !ok {
+			continue
+		}
+		for _, t := range leaves(v) {
+			out = append(out, t)
+			if l.In == specs.InBody && !bytes.Contains(raw, []byte(t)) {
+				hidden = append(hidden, t)
 			}
 		}
 	}
@@ -294,7 +329,7 @@ func sentSecrets(e *endpoint, q *session.Request) []string {
 	if q.BasicUser != nil && q.BasicPass != "" {
 		out = append(out, q.BasicPass)
 	}
-	return out
+	return out, hidden
 }
 
 // secretNames are the names of the members and parameters that carry secrets
@@ -353,24 +388,26 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 	if err != nil {
 		return nil, false
 	}
-	var walk func(v any, secret bool)
-	walk = func(v any, secret bool) {
+	var walk func(v any)
+	walk = func(v any) {
 		switch v := v.(type) {
 		case map[string]any:
 			for k, x := range v {
-				walk(x, n[strings.ToLower(k)])
-			}
-		case value.Object:
-			for _, f := range v {
-				walk(f.Value, n[strings.ToLower(f.Name)])
+				if n[strings.ToLower(k)] {
+					out = append(out, leaves(x)...)
+				} else {
+					walk(x)
+				}
 			}
 		case []any:
 			for _, x := range v {
-				walk(x, secret)
+				walk(x)
 			}
-		default:
-			if t, isText := value.Text(v); isText && secret && t != "" {
-				out = append(out, t)
+		case string: // a field of a form may hold a document
+			if inner, err := codec.DecodeJSON([]byte(v), "", lim); err == nil {
+				if _, isText := value.Text(inner); !isText {
+					walk(inner)
+				}
 			}
 		}
 	}
@@ -378,6 +415,27 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 	if _, isText := value.Text(v); isText {
 		return nil, false
 	}
-	walk(v, false)
+	walk(v)
 	return out, true
+}
+
+// leaves are the texts in a decoded value: a secret that was sent as a list, or
+// as an object, is one all the same.
+func leaves(v any) []string {
+	var out []string
+	switch v := v.(type) {
+	case map[string]any:
+		for _, x := range v {
+			out = append(out, leaves(x)...)
+		}
+	case []any:
+		for _, x := range v {
+			out = append(out, leaves(x)...)
+		}
+	default:
+		if t, ok := value.Text(v); ok && t != "" {
+			out = append(out, t)
+		}
+	}
+	return out
 }

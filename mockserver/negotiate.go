@@ -7,7 +7,8 @@ import (
 
 // accept chooses the media type of the answer from offers by the Accept header
 // (RFC 9110, section 12.5.1): the highest quality wins, then the more special
-// range, then the order of offers. It reports false if none is acceptable.
+// range, then the order in which exact types are named, then that of offers. It
+// reports false if none is acceptable.
 func accept(header []string, offers []string) (string, bool) {
 	ranges := mediaRanges(header)
 	if len(offers) == 0 {
@@ -17,7 +18,7 @@ func accept(header []string, offers []string) (string, bool) {
 		return offers[0], true
 	}
 	best, bestQ := "", 0.0
-	bestOrder := len(ranges)
+	bestSpecial, bestOrder := -1, len(ranges)
 	for _, o := range offers {
 		q, special, order := 0.0, -1, len(ranges)
 		for i, r := range ranges {
@@ -26,8 +27,12 @@ func accept(header []string, offers []string) (string, bool) {
 				special, q, order = s, r.q, i
 			}
 		}
-		if q > bestQ || q == bestQ && q > 0 && order < bestOrder && special == 2 {
-			best, bestQ, bestOrder = o, q, order
+		better := q > bestQ
+		if q == bestQ && q > 0 {
+			better = special > bestSpecial || special == bestSpecial && special == 2 && order < bestOrder
+		}
+		if better {
+			best, bestQ, bestSpecial, bestOrder = o, q, special, order
 		}
 	}
 	return best, bestQ > 0
@@ -60,7 +65,7 @@ func (r mediaRange) matches(typ string) int {
 func mediaRanges(header []string) []mediaRange {
 	var out []mediaRange
 	for _, h := range header {
-		for _, part := range strings.Split(h, ",") {
+		for part := range strings.SplitSeq(h, ",") {
 			if len(out) >= 100 {
 				return out
 			}
@@ -74,7 +79,7 @@ func mediaRanges(header []string) []mediaRange {
 				continue
 			}
 			r := mediaRange{major, minor, 1}
-			for _, p := range strings.Split(params, ";") {
+			for p := range strings.SplitSeq(params, ";") {
 				k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
 				if strings.EqualFold(strings.TrimSpace(k), "q") {
 					if q, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err == nil && q >= 0 && q <= 1 {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/mockauth/mockauth/fixtures"
@@ -31,11 +32,11 @@ type config struct {
 	host        string
 	adminToken  string
 	adminApart  bool
-	mutate      []func(*specs.Contract)
 }
 
 type source struct {
-	contract *specs.Contract
+	contract *specs.Contract // nil: the shipped one called name, to be loaded
+	name     string
 	dir      string // where a world.yaml may stand; "": shipped
 	shipped  bool
 }
@@ -51,11 +52,11 @@ func defaults() *config {
 // System serves the shipped contract called name. The error lists the names.
 func System(name string) Option {
 	return func(c *config) error {
-		contract, err := specs.System(name)
-		if err != nil {
+		if !slices.Contains(specs.Systems(), name) {
+			_, err := specs.SystemSource(name)
 			return err
 		}
-		c.sources = append(c.sources, source{contract: contract, shipped: true})
+		c.sources = append(c.sources, source{name: name, shipped: true})
 		return nil
 	}
 }

@@ -135,7 +135,7 @@ func collapse(path string) string {
 		return path
 	}
 	var b strings.Builder
-	for i := 0; i < len(path); i++ {
+	for i := range len(path) {
 		if path[i] == '/' && i > 0 && path[i-1] == '/' {
 			continue
 		}

@@ -28,6 +28,7 @@ type Server struct {
 	systems []*system
 	router  *router
 	seed    uint64
+	admin   http.Handler
 
 	mu     sync.Mutex
 	worlds map[string]*World
@@ -35,6 +36,10 @@ type Server struct {
 	http   *http.Server
 	url    string
 	serial int
+
+	maskOnce sync.Once // guards the two below: they cost a millisecond, and a start has few
+	common   *masker
+	names    secretNames
 }
 
 // system is a contract with its demo world.
@@ -44,6 +49,7 @@ type system struct {
 	seed     *session.Seed
 	settings map[string]any // of a new world
 	secrets  []string
+	names    secretNames // see Server.prepareMasks
 }
 
 func (s *system) name() string { return s.contract.Name }
@@ -70,11 +76,9 @@ func New(options ...Option) (*Server, error) {
 		return nil, errors.Join(failed...)
 	}
 	if len(c.sources) == 0 {
-		sources, err := allSystems()
-		if err != nil {
-			return nil, err
+		for _, name := range specs.Systems() {
+			c.sources = append(c.sources, source{name: name, shipped: true})
 		}
-		c.sources = sources
 	}
 	s := &Server{config: c, worlds: map[string]*World{}}
 	if c.seed != nil {
@@ -86,14 +90,11 @@ func New(options ...Option) (*Server, error) {
 		}
 		s.seed = binary.LittleEndian.Uint64(b[:])
 	}
-	for _, src := range c.sources {
-		for _, m := range c.mutate {
-			m(src.contract)
-		}
-		sys, err := c.system(src)
-		if err != nil {
-			return nil, err
-		}
+	loaded, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	for _, sys := range loaded {
 		for _, other := range s.systems {
 			if other.name() == sys.name() {
 				return nil, fmt.Errorf("two contracts are called %s; rename the folder or file of one", sys.name())
@@ -104,26 +105,29 @@ func New(options ...Option) (*Server, error) {
 	if err := c.unused(s.systems); err != nil {
 		return nil, err
 	}
-	var err error
 	if s.router, err = newRouter(s.systems); err != nil {
 		return nil, err
 	}
+	s.admin = s.newAdmin()
 	s.base = newWorld(s, "default", "")
 	s.worlds["default"] = s.base
 	return s, nil
 }
 
-// allSystems loads every shipped contract, side by side: most of a start is
-// reading them.
-func allSystems() ([]source, error) {
-	names := specs.Systems()
-	out := make([]source, len(names))
-	errs := make([]error, len(names))
+// load makes the systems of all sources, side by side: most of a start is
+// reading them. The errors of all are returned.
+func (c *config) load() ([]*system, error) {
+	out := make([]*system, len(c.sources))
+	errs := make([]error, len(c.sources))
 	var wg sync.WaitGroup
-	for i, n := range names {
+	for i, src := range c.sources {
 		wg.Go(func() {
-			c, err := specs.System(n)
-			out[i], errs[i] = source{contract: c, shipped: true}, err
+			if src.contract == nil {
+				if src.contract, errs[i] = specs.System(src.name); errs[i] != nil {
+					return
+				}
+			}
+			out[i], errs[i] = c.system(src)
 		})
 	}
 	wg.Wait()
@@ -144,7 +148,7 @@ func (c *config) system(src source) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	sys := &system{contract: contract, world: w, seed: session.NewSeed(contract, records), settings: settings, secrets: secretsOf(contract, records)}
+	sys := &system{contract: contract, world: w, seed: session.NewSeed(contract, records), settings: settings, secrets: secretsOf(records)}
 	for _, x := range contract.Settings {
 		if text, ok := settings[x.Name].(string); ok && x.Secret {
 			sys.secrets = append(sys.secrets, text)
@@ -201,9 +205,25 @@ func (s *Server) Serve(l net.Listener) {
 		ErrorLog: s.errorLog(),
 	}
 	s.mu.Lock()
-	s.http, s.url = h, "http://"+l.Addr().String()
+	s.http, s.url = h, urlOf(l.Addr())
 	s.mu.Unlock()
 	go func() { _ = h.Serve(l) }() // ends with Close or Shutdown
+}
+
+// urlOf is where a client on this machine reaches a listener. Nobody can call
+// the address that means all addresses.
+func urlOf(a net.Addr) string {
+	host, port, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return "http://" + a.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+		if ip.To4() == nil {
+			host = "::1"
+		}
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }
 
 // errorLog takes net/http's own complaints (a client that spoke TLS, and the
@@ -221,6 +241,13 @@ func (s *Server) URL() string {
 		return "http://mock.test"
 	}
 	return s.url
+}
+
+// listens reports whether the server has a port that it opened itself.
+func (s *Server) listens() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.http != nil
 }
 
 // Close ends the server and every world at once.
@@ -284,7 +311,7 @@ func (s *Server) NewWorld(name string, port bool) (*World, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.worlds) >= s.config.worlds {
-		return nil, fmt.Errorf("there are %d worlds, and no more are allowed; DELETE those that are done with", len(s.worlds))
+		return nil, fmt.Errorf("%w: %d; DELETE those that are done with", ErrTooManyWorlds, len(s.worlds))
 	}
 	if name == "" {
 		for name == "" || s.worlds[name] != nil {
@@ -308,8 +335,12 @@ func (s *Server) NewWorld(name string, port bool) (*World, error) {
 	return w, nil
 }
 
-// ErrWorldExists is returned by NewWorld for a name that is taken.
-var ErrWorldExists = errors.New("there is such a world already")
+// What stands in the way of NewWorld and DeleteWorld.
+var (
+	ErrWorldExists   = errors.New("there is such a world already")
+	ErrTooManyWorlds = errors.New("there are as many worlds as are allowed")
+	ErrDefaultWorld  = errors.New("the default world stays; POST reset empties it")
+)
 
 // World returns the world called name, or nil.
 func (s *Server) World(name string) *World {
@@ -336,7 +367,7 @@ func (s *Server) DeleteWorld(name string) error {
 	w := s.worlds[name]
 	if w == s.base {
 		s.mu.Unlock()
-		return errors.New("the default world stays; POST reset empties it")
+		return ErrDefaultWorld
 	}
 	delete(s.worlds, name)
 	s.mu.Unlock()
@@ -345,6 +376,34 @@ func (s *Server) DeleteWorld(name string) error {
 	}
 	w.close()
 	return nil
+}
+
+// commonMasker hides what every exchange may hold: the secrets of the demo
+// accounts and settings.
+func (s *Server) commonMasker() *masker {
+	s.prepareMasks()
+	return s.common
+}
+
+// secretNames are the names that carry secrets in a system, or in any if it is
+// nil.
+func (s *Server) secretNames(sys *system) secretNames {
+	s.prepareMasks()
+	if sys != nil {
+		return sys.names
+	}
+	return s.names
+}
+
+func (s *Server) prepareMasks() {
+	s.maskOnce.Do(func() {
+		var secrets []string
+		for _, sys := range s.systems {
+			secrets = append(secrets, sys.secrets...)
+			sys.names = namesOf([]*system{sys})
+		}
+		s.common, s.names = newMasker(secrets, nil, nil), namesOf(s.systems)
+	})
 }
 
 // AdminPath is where the control API is served.
@@ -371,7 +430,7 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string) {
 		if x == nil {
 			return nil, "", name
 		}
-		return x, x.prefix, "/" + below
+		return x, "/w/" + name, "/" + below
 	}
 	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
 		if x := s.World(host); x != nil {
@@ -391,15 +450,15 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, pre
 			problem(w, r, http.StatusNotFound, "request.path", "The control API is on another port of this server.", nil)
 			return
 		}
-		http.StripPrefix(prefix+AdminPath, world.admin).ServeHTTP(w, r)
+		s.serveAdmin(w, r, world, prefix)
 		return
 	}
 	x := &exchange{server: s, world: world, w: w, r: r, prefix: prefix, path: collapse(path), started: time.Now()}
 	x.serve()
 }
 
-// Admin is the control API alone, for a port of its own: of the default world,
-// and of each world below /w/{world}.
+// Admin is the control API alone, for a port of its own: at /__admin for the
+// default world, and at /w/{world}/__admin.
 func (s *Server) Admin() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		world, prefix, path := s.locate(r)
@@ -407,9 +466,9 @@ func (s *Server) Admin() http.Handler {
 		case world == nil:
 			noWorld(w, r, path)
 		case path == AdminPath || strings.HasPrefix(path, AdminPath+"/"):
-			http.StripPrefix(prefix+AdminPath, world.admin).ServeHTTP(w, r)
+			s.serveAdmin(w, r, world, prefix)
 		default:
-			problem(w, r, http.StatusNotFound, "request.path", "This port has the control API alone, under "+AdminPath+".", nil)
+			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("Only the control API is on this port; GET %s/systems lists what is served, and where.", AdminPath), nil)
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
-	"sync"
 	"time"
 )
 
@@ -27,6 +26,9 @@ type Mock struct {
 func Start(t TB, options ...Option) *Mock {
 	t.Helper()
 	m := start(t, options)
+	if m == nil {
+		return nil
+	}
 	if err := m.Listen("127.0.0.1:0"); err != nil {
 		t.Fatalf("mockauth: %v", err)
 		return nil
@@ -40,20 +42,26 @@ func Start(t TB, options ...Option) *Mock {
 func StartWithoutPort(t TB, options ...Option) *Mock {
 	t.Helper()
 	m := start(t, options)
+	if m == nil {
+		return nil
+	}
 	t.Cleanup(func() { _ = m.Close() })
 	return m
 }
 
+// start returns nil if the test has failed and its Fatalf came back, which that
+// of package testing does not.
 func start(t TB, options []Option) *Mock {
 	t.Helper()
 	s, err := New(options...)
 	if err != nil {
 		t.Fatalf("mockauth: %v", err)
-		return &Mock{}
+		return nil
 	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatalf("mockauth: %v", err)
+		return nil
 	}
 	return &Mock{Server: s, jar: jar}
 }
@@ -73,7 +81,8 @@ func (m *Mock) Clock() *Clock { return m.Default().Clock() }
 // Journal is what the default world has seen, oldest first, secrets masked.
 func (m *Mock) Journal() []Exchange { return m.Default().Journal() }
 
-// NewWorld makes a world for a test: its URL is below the mock's.
+// World makes a world for a test: its URL is below the mock's. It ends with the
+// test.
 func (m *Mock) World(t TB) *World {
 	t.Helper()
 	w, err := m.Server.NewWorld("", false)
@@ -89,10 +98,7 @@ func (m *Mock) World(t TB) *World {
 // port. It is safe for concurrent use.
 func (s *Server) Transport() http.RoundTripper { return &transport{server: s} }
 
-type transport struct {
-	server *Server
-	mu     sync.Mutex
-}
+type transport struct{ server *Server }
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,7 +26,6 @@ type World struct {
 	prefix  string // "/w/name"; "" for the default world
 	own     *http.Server
 	ownURL  string
-	admin   http.Handler
 
 	mu     sync.Mutex
 	states map[string]*state
@@ -34,6 +35,7 @@ type World struct {
 type state struct {
 	machine *session.Machine
 	store   session.Store
+	profile string // the one in force; guarded by store.Update
 	laid    []laid // failures that were asked for; guarded by store.Update
 }
 
@@ -46,7 +48,6 @@ type laid struct {
 
 func newWorld(s *Server, name, prefix string) *World {
 	w := &World{name: name, server: s, clock: NewClock(s.config.wall), journal: newJournal(s.config.journal), prefix: prefix}
-	w.admin = s.newAdmin(w)
 	return w
 }
 
@@ -74,6 +75,7 @@ func (w *World) state(sys *system) *state {
 	st := &state{
 		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name())},
 		store:   session.NewMemory(sys.seed),
+		profile: w.server.config.profiles[sys.name()],
 	}
 	if w.states == nil {
 		w.states = map[string]*state{}
@@ -110,27 +112,65 @@ func (w *World) Journal() []Exchange {
 	return out
 }
 
+// mask returns the exchange as it is shown. That is worked out once, when it is
+// first asked for.
 func (w *World) mask(e *entry) Exchange {
-	x := e.Exchange
-	known := func(string) bool { return false }
-	secrets := e.secrets
-	if e.system != nil {
-		secrets = append(append([]string(nil), secrets...), e.system.secrets...)
-		st := w.state(e.system)
-		known = func(word string) bool {
-			found := false
-			st.store.Update(func(tx session.Tx) { found = tx.Token(word) != nil })
-			return found
+	e.once.Do(func() {
+		x := e.Exchange
+		names := w.server.secretNames(e.system)
+		secrets := append(names.of(x.Request.URL, x.Request.Headers), e.secrets...)
+		if x.Request.Body != "" {
+			sent, ok := names.body(x.Request.Headers["Content-Type"], []byte(x.Request.Body), w.server.config.limits)
+			if e.unread && !ok {
+				x.Request.Body = withheld
+			}
+			secrets = append(secrets, sent...)
 		}
+		for _, s := range e.hidden {
+			if newMasker([]string{s}, nil, nil).text(x.Request.Body) == x.Request.Body {
+				x.Request.Body = withheld
+			}
+		}
+		m := w.masker(secrets)
+		body := func(b Message) string {
+			if b.Size > len(b.Body) {
+				return m.cut(b.Body)
+			}
+			return m.text(b.Body)
+		}
+		x.Request.URL = m.text(x.Request.URL)
+		x.Request.Headers = m.header(x.Request.Headers)
+		x.Request.Body = body(x.Request)
+		x.Response.Headers = m.header(x.Response.Headers)
+		x.Response.Body = body(x.Response)
+		x.Why = m.sentence(x.Why)
+		x.Notes = slices.Clone(x.Notes)
+		for i, n := range x.Notes {
+			x.Notes[i] = m.sentence(n)
+		}
+		e.shown = x
+	})
+	return e.shown
+}
+
+// masker hides the secrets given, those of all demo accounts, and the tokens
+// that this world has issued, whichever system they belong to: a request may
+// have gone to the wrong one.
+func (w *World) masker(secrets []string) *masker {
+	w.mu.Lock()
+	stores := make([]session.Store, 0, len(w.states))
+	for _, st := range w.states {
+		stores = append(stores, st.store)
 	}
-	m := newMasker(secrets, known)
-	x.Request.URL = m.text(x.Request.URL)
-	x.Request.Headers = m.header(x.Request.Headers)
-	x.Request.Body = m.text(x.Request.Body)
-	x.Response.Headers = m.header(x.Response.Headers)
-	x.Response.Body = m.text(x.Response.Body)
-	x.Why = m.text(x.Why)
-	return x
+	w.mu.Unlock()
+	issued := func(word string) bool {
+		found := false
+		for _, store := range stores {
+			store.Update(func(tx session.Tx) { found = found || tx.Token(word) != nil })
+		}
+		return found
+	}
+	return newMasker(secrets, issued, w.server.commonMasker())
 }
 
 // Settings returns the settings of a system in this world.
@@ -148,46 +188,62 @@ func (w *World) Settings(system string) (map[string]any, error) {
 // Set changes settings of a system in this world; the others stay. Tokens that
 // are issued already keep the life they were given.
 func (w *World) Set(system string, settings map[string]any) error {
-	sys, err := w.server.system(system)
-	if err != nil {
-		return err
-	}
-	st := w.state(sys)
-	var failed error
-	st.store.Update(func(session.Tx) {
-		next := maps.Clone(st.machine.Settings)
-		for name, v := range settings {
-			s := sys.contract.Setting(name)
-			if s == nil {
-				failed = fmt.Errorf("%s has no setting %q; %s", system, name, specs.DidYouMean(name, sys.settingNames()))
-				return
-			}
-			typed, err := s.Parse(v)
-			if err != nil {
-				failed = fmt.Errorf("%s: %w", system, err)
-				return
-			}
-			next[name] = typed
-		}
-		st.machine.Settings = next
-	})
-	return failed
+	return w.change(system, nil, settings)
 }
 
 // SetProfile gives a system the settings of a profile (several joined by +) in
-// this world.
+// this world; an empty name is the contract's default profile.
 func (w *World) SetProfile(system, profile string) error {
+	return w.change(system, &profile, nil)
+}
+
+// change applies a profile, if there is one, and settings over it: all of it, or
+// nothing if anything is wrong.
+func (w *World) change(system string, profile *string, settings map[string]any) error {
 	sys, err := w.server.system(system)
 	if err != nil {
 		return err
 	}
-	settings, err := session.Settings(sys.contract, profile, w.server.config.settings[system])
-	if err != nil {
-		return err
+	typed := make(map[string]any, len(settings))
+	for name, v := range settings {
+		s := sys.contract.Setting(name)
+		if s == nil {
+			return fmt.Errorf("%s has no setting %q; %s", system, name, specs.DidYouMean(name, sys.settingNames()))
+		}
+		if typed[name], err = s.Parse(v); err != nil {
+			return fmt.Errorf("%s: %w", system, err)
+		}
+	}
+	var base map[string]any
+	if profile != nil {
+		if base, err = session.Settings(sys.contract, *profile, w.server.config.settings[system]); err != nil {
+			return err
+		}
 	}
 	st := w.state(sys)
-	st.store.Update(func(session.Tx) { st.machine.Settings = settings })
+	st.store.Update(func(session.Tx) {
+		next := base
+		if next == nil {
+			next = maps.Clone(st.machine.Settings)
+		}
+		maps.Copy(next, typed)
+		st.machine.Settings = next
+		if profile != nil {
+			st.profile = *profile
+		}
+	})
 	return nil
+}
+
+// profile is the name of the profile that the settings began from.
+func (w *World) profile(sys *system) string {
+	st := w.state(sys)
+	name := ""
+	st.store.Update(func(session.Tx) { name = st.profile })
+	if name == "" {
+		name = sys.contract.DefaultProfile
+	}
+	return name
 }
 
 // Fail lays a failure on the next calls of an operation: the answer is what the
@@ -205,8 +261,8 @@ func (w *World) Fail(system, operation, reason string, times int) error {
 		}
 		return fmt.Errorf("%s has no operation %q; %s", system, operation, specs.DidYouMean(operation, names))
 	}
-	if reason == "" {
-		return fmt.Errorf("which reason? %s", specs.DidYouMean("", sys.contract.Reasons()))
+	if known := sys.contract.Reasons(); !answered(known, reason) {
+		return fmt.Errorf("%s answers no reason %q; %s", system, reason, specs.DidYouMean(reason, known))
 	}
 	if times <= 0 {
 		times = 1
@@ -214,6 +270,22 @@ func (w *World) Fail(system, operation, reason string, times int) error {
 	st := w.state(sys)
 	st.store.Update(func(session.Tx) { st.laid = append(st.laid, laid{operation, reason, times}) })
 	return nil
+}
+
+// answered reports whether a contract has an answer for the reason, or for a
+// shorter one: token.expired is answered by token.
+func answered(known []string, reason string) bool {
+	for reason != "" {
+		if slices.Contains(known, reason) {
+			return true
+		}
+		i := strings.LastIndexByte(reason, '.')
+		if i < 0 {
+			return false
+		}
+		reason = reason[:i]
+	}
+	return false
 }
 
 // take returns the reason that was laid on an operation, once for each time.
@@ -259,7 +331,7 @@ func (w *World) listen(host string) error {
 		ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: w.server.errorLog(),
 	}
-	w.ownURL = "http://" + l.Addr().String()
+	w.ownURL = urlOf(l.Addr())
 	go func() { _ = w.own.Serve(l) }() // ends with Close
 	return nil
 }

@@ -1,3 +1,131 @@
 package specs
 
-func check(c *Contract) Findings { return nil }
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/mockauth/mockauth/internal/document"
+)
+
+// check finds what is wrong with a contract that the reader could not see,
+// because it takes the whole document: is it OpenAPI, do examples fit their
+// schemas, do names and locations exist, can each answer and token be reached.
+// It never changes the contract.
+func check(c *Contract) Findings {
+	k := &checker{c: c, seen: map[string]int{}}
+	root := document.Get(c.Doc.Root, "openapi")
+	if root == nil {
+		return nil // said by the reader; nothing else would make sense
+	}
+	k.openapi()
+	k.schemas()
+	k.expressions()
+	k.values()
+	k.locations()
+	k.answers()
+	k.failures()
+	k.tokens()
+	k.records()
+	k.names()
+	return k.done()
+}
+
+// maxFindings bounds what is said of one document. Who has so many has one
+// mistake at the bottom of most.
+const maxFindings = 1000
+
+// checker collects findings.
+type checker struct {
+	c     *Contract
+	out   []found
+	seen  map[string]int // finding without operations -> index in out
+	types *typer
+}
+
+// found is a finding and the operations in which it was met: the same place,
+// an example or a scheme, is used by many.
+type found struct {
+	Finding
+	ops []string
+}
+
+func (k *checker) add(op *Operation, code, pointer string, line int, fix, format string, args ...any) {
+	f := Finding{Code: code, File: k.c.Doc.Name, Line: line, Pointer: pointer, Message: fmt.Sprintf(format, args...), Fix: fix}
+	if f.Line == 0 {
+		f.Line = k.c.Doc.Line(pointer)
+	}
+	key := f.Code + "\x00" + f.Pointer + "\x00" + f.Message
+	i, ok := k.seen[key]
+	if !ok {
+		if len(k.out) >= maxFindings {
+			return
+		}
+		i = len(k.out)
+		k.seen[key] = i
+		k.out = append(k.out, found{Finding: f})
+	}
+	if op != nil && !slices.Contains(k.out[i].ops, op.ID) {
+		k.out[i].ops = append(k.out[i].ops, op.ID)
+	}
+}
+
+// done names the operations where the place alone does not tell.
+func (k *checker) done() Findings {
+	out := make(Findings, 0, len(k.out))
+	for _, f := range k.out {
+		own := false
+		for _, id := range f.ops {
+			if op := k.c.Operation(id); op != nil && strings.HasPrefix(f.Pointer, op.Pointer) {
+				own = true
+			}
+		}
+		if len(f.ops) > 0 && !own {
+			f.Message += " (in " + listed(f.ops) + ")"
+		}
+		out = append(out, f.Finding)
+	}
+	return out
+}
+
+// listed joins the first of a list of names.
+func listed(names []string) string {
+	const most = 6
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// proofs calls f for every proof of an operation: what its security schemes
+// and accepts say, and what stands beside each.
+func (o *Operation) proofs(f func(p *Proof, security bool)) {
+	var walk func(p *Proof, security bool)
+	walk = func(p *Proof, security bool) {
+		f(p, security)
+		for _, a := range p.Also {
+			walk(a, security)
+		}
+	}
+	for _, alt := range o.Security {
+		for _, p := range alt {
+			walk(p, true)
+		}
+	}
+	for _, p := range o.Accepts {
+		walk(p, false)
+	}
+}
+
+// binds returns the bindings of a proof, required ones first.
+func (p *Proof) binds() []*RequestBind {
+	return append(slices.Clone(p.Binds), p.May...)
+}
+
+// hasSessions reports whether the document says anything of sessions.
+func (k *checker) hasSessions() bool { return document.Get(k.c.Doc.Root, "x-session") != nil }
+
+// says reports whether the operation has words of its own.
+func (k *checker) says(o *Operation) bool {
+	return len(document.Entries(document.Get(k.c.Doc.At(o.Pointer), "x-session"))) > 0
+}

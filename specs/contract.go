@@ -318,9 +318,11 @@ const (
 
 // RequestBind is one equation of a proof: a location and what it equals.
 type RequestBind struct {
-	At   Location
-	Alts []*Target // either
-	Else string    // reason of its own
+	At      Location
+	Alts    []*Target // either
+	Else    string    // reason of its own
+	Pointer string    // where it stands
+	Line    int
 }
 
 // Target is one right side of a RequestBind.
@@ -337,9 +339,11 @@ type Target struct {
 
 // Each is one lookup for every element of a list in the request.
 type Each struct {
-	At    Location
-	Finds map[string]string
-	Binds []*RequestBind // locations are relative to the element
+	At      Location
+	Finds   map[string]string
+	Binds   []*RequestBind // locations are relative to the element
+	Pointer string
+	Line    int
 }
 
 // Example is one Object of components.examples, with its live members.
@@ -359,10 +363,12 @@ type AnswerBind struct {
 
 // ExampleEach makes a list of an answer.
 type ExampleEach struct {
-	At    Location
-	In    *Expr
-	As    string
-	Binds []*AnswerBind
+	At      Location
+	In      *Expr
+	As      string
+	Binds   []*AnswerBind
+	Pointer string
+	Line    int
 }
 
 // Parameter is one declared parameter of an operation.
@@ -520,7 +526,7 @@ type Raise struct {
 
 // RequestExample returns the value of the first named example of a request
 // body, in order.
-func (c *Contract) RequestExample(op *Operation, m *Media) (any, bool) {
+func (c *Contract) RequestExample(m *Media) (any, bool) {
 	if m.Pointer == "" || len(m.Examples) == 0 {
 		return nil, false
 	}

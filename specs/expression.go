@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	_ "time/tzdata" // a contract may name a zone, and not every machine has them
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -25,7 +26,9 @@ import (
 // a contract has some two hundred, and a server that has just started needs
 // few of them.
 type Expr struct {
-	Src string
+	Src     string
+	Pointer string // where it stands
+	Line    int
 
 	once    sync.Once
 	program *vm.Program

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
@@ -165,7 +166,7 @@ func (c *Contract) ProfileSettings(name string) (map[string]any, error) {
 	if name == "" {
 		return out, nil
 	}
-	for _, part := range strings.Split(name, "+") {
+	for part := range strings.SplitSeq(name, "+") {
 		var found *Profile
 		var names []string
 		for _, p := range c.Profiles {
@@ -177,9 +178,7 @@ func (c *Contract) ProfileSettings(name string) (map[string]any, error) {
 		if found == nil {
 			return nil, fmt.Errorf("%s has no profile %q; %s", c.Name, part, didYouMean(part, names))
 		}
-		for k, v := range found.Settings {
-			out[k] = v
-		}
+		maps.Copy(out, found.Settings)
 	}
 	return out, nil
 }

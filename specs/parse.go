@@ -2,6 +2,7 @@ package specs
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -86,7 +87,7 @@ func (p *reader) expr(n *yaml.Node, ptr string) *Expr {
 		p.add("bad-type", n, ptr, "an expression is a text", "if it begins with [ or {, put it in quotes")
 		return nil
 	}
-	e := &Expr{Src: n.Value}
+	e := &Expr{Src: n.Value, Pointer: ptr, Line: n.Line}
 	if _, err := e.Names(); err != nil {
 		p.add("bad-expression", n, ptr, fmt.Sprintf("%s: %s", n.Value, exprMessage(err)), "see \"Expressions\" in docs/contracts.md")
 		return nil
@@ -98,8 +99,9 @@ func (p *reader) value(n *yaml.Node, ptr string) *Value {
 	v, err := parseValue(document.Value(n), p.c.codecs)
 	if err != nil {
 		p.add("bad-value", n, ptr, fmt.Sprintf("%s: %v", n.Value, err), "see \"Values\" in docs/contracts.md")
-		return &Value{Src: n.Value}
+		v = &Value{Src: n.Value}
 	}
+	v.Pointer, v.Line = ptr, n.Line
 	return v
 }
 
@@ -215,7 +217,7 @@ func (p *reader) wantEvidence(e Evidence, n *yaml.Node, ptr, what string) {
 
 // deref follows $ref and returns the node with its own pointer.
 func (p *reader) deref(n *yaml.Node, ptr string) (*yaml.Node, string) {
-	for i := 0; i < 32; i++ {
+	for range 32 {
 		ref := document.Get(n, "$ref")
 		if ref == nil || ref.Kind != yaml.ScalarNode {
 			return n, ptr
@@ -459,9 +461,7 @@ func (p *reader) parseProfiles(n *yaml.Node, ptr string) {
 					if !ok {
 						p.addf("dangling-reference", n, ptr, didYouMean(n.Value, sortedKeys(raw)), "no profile before this one is called %q", n.Value)
 					}
-					for k, v := range base {
-						pr.Settings[k] = v
-					}
+					maps.Copy(pr.Settings, base)
 				},
 				"settings": func(n *yaml.Node, ptr string) {
 					for _, s := range document.Entries(n) {
@@ -481,9 +481,7 @@ func (p *reader) parseProfiles(n *yaml.Node, ptr string) {
 				"evidence": func(n *yaml.Node, ptr string) { pr.Evidence = p.evidence(n, ptr) },
 			})
 		}
-		for k, v := range own {
-			pr.Settings[k] = v
-		}
+		maps.Copy(pr.Settings, own)
 		raw[pr.Name] = pr.Settings
 		p.c.Profiles = append(p.c.Profiles, pr)
 	}
@@ -776,7 +774,7 @@ func (s *Setting) typed(x any) (any, error) {
 		}
 		if isText {
 			var out []any
-			for _, e := range strings.Split(text, ",") {
+			for e := range strings.SplitSeq(text, ",") {
 				if e != "" {
 					out = append(out, strings.TrimSpace(e))
 				}

@@ -191,6 +191,7 @@ func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 	done := map[string]bool{}
 	for x != nil {
 		var next *yaml.Node
+		nextID := ""
 		words := p.operationWords(op)
 		for name, f := range words {
 			if done[name] {
@@ -205,7 +206,7 @@ func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 				return
 			}
 			seen[n.Value] = true
-			next = target
+			next, nextID = target, n.Value
 		}
 		before := len(p.findings)
 		p.fields(x, o.ptr, "x-session of an operation", words)
@@ -215,12 +216,15 @@ func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 		for _, e := range document.Entries(x) {
 			done[e.Key] = true
 		}
+		if next != nil {
+			o.ptr = p.c.ops[nextID].Pointer + "/x-session"
+		}
 		x = next
 	}
 }
 
 func (p *reader) operationWords(op *Operation) map[string]func(*yaml.Node, string) {
-	effect := func(into *[]*Effect, what string, needEvidence bool) func(*yaml.Node, string) {
+	effect := func(into *[]*Effect, what string) func(*yaml.Node, string) {
 		return func(n *yaml.Node, ptr string) {
 			p.each(n, ptr, func(n *yaml.Node, ptr string) {
 				e := &Effect{}
@@ -310,8 +314,8 @@ func (p *reader) operationWords(op *Operation) map[string]func(*yaml.Node, strin
 				}
 			})
 		},
-		"ends":    effect(&op.Ends, "what ends", true),
-		"keeps":   effect(&op.Keeps, "what is kept", true),
+		"ends":    effect(&op.Ends, "what ends"),
+		"keeps":   effect(&op.Keeps, "what is kept"),
 		"resumes": func(n *yaml.Node, ptr string) { op.Resumes = p.expr(n, ptr) },
 		"sets": func(n *yaml.Node, ptr string) {
 			p.each(n, ptr, func(n *yaml.Node, ptr string) {
@@ -395,7 +399,7 @@ func (p *reader) operationWords(op *Operation) map[string]func(*yaml.Node, strin
 // roles works out which roles the operation's proofs can fill.
 func (p *reader) roles(op *Operation) {
 	op.Roles = map[string]string{}
-	fill := func(role, kind string, n int, ptr string) {
+	fill := func(role, kind string, ptr string) {
 		if old, ok := op.Roles[role]; ok && old != kind {
 			p.addf("duplicate", nil, ptr, "give one of them another name with finds", "the role %s is a %s and a %s", role, old, kind)
 			return
@@ -405,18 +409,18 @@ func (p *reader) roles(op *Operation) {
 	var walk func(pr *Proof)
 	walk = func(pr *Proof) {
 		for role, kind := range pr.Finds {
-			fill(role, kind, pr.Line, pr.Pointer)
+			fill(role, kind, pr.Pointer)
 		}
 		for _, b := range append(append([]*RequestBind(nil), pr.Binds...), pr.May...) {
 			for _, t := range b.Alts {
 				switch t.Kind {
 				case FindRecord:
-					fill(t.Role, t.Record, pr.Line, pr.Pointer)
+					fill(t.Role, t.Record, pr.Pointer)
 				case FindToken:
 					if !pr.SameNone {
 						for _, f := range p.c.Session.Facts {
 							if f.Record != "" {
-								fill(f.Name, f.Record, pr.Line, pr.Pointer)
+								fill(f.Name, f.Record, pr.Pointer)
 							}
 						}
 					}
@@ -425,7 +429,7 @@ func (p *reader) roles(op *Operation) {
 		}
 		for _, e := range pr.Each {
 			for role, kind := range e.Finds {
-				fill(role, kind, pr.Line, pr.Pointer)
+				fill(role, kind, pr.Pointer)
 			}
 		}
 		for _, a := range pr.Also {
@@ -458,7 +462,7 @@ func (o *Operation) PathParameters() []string {
 func (p *reader) plainAnswer(o *Operation) {
 	var best *Response
 	for _, r := range o.Responses {
-		if r.Code[0] == '2' && (best == nil || r.Code < best.Code) {
+		if strings.HasPrefix(r.Code, "2") && (best == nil || r.Code < best.Code) {
 			best = r
 		}
 	}

@@ -29,7 +29,7 @@ func (p *reader) schemes(n *yaml.Node, ptr string) {
 
 // schemeLocations is where a security scheme carries things: by the short
 // names that its bind may use.
-func (p *reader) schemeLocations(scheme *yaml.Node, ptr string) map[string]Location {
+func (p *reader) schemeLocations(scheme *yaml.Node) map[string]Location {
 	text := func(name string) string {
 		if n := document.Get(scheme, name); n != nil {
 			return n.Value
@@ -124,7 +124,7 @@ func (p *reader) finds(n *yaml.Node, ptr string, into map[string]string) {
 func (p *reader) requestBinds(n *yaml.Node, ptr string, finds map[string]string, scheme *yaml.Node) []*RequestBind {
 	var short map[string]Location
 	if scheme != nil {
-		short = p.schemeLocations(scheme, ptr)
+		short = p.schemeLocations(scheme)
 	}
 	if n.Kind == yaml.ScalarNode || n.Kind == yaml.SequenceNode {
 		l, ok := short[""]
@@ -153,7 +153,7 @@ func (p *reader) requestBinds(n *yaml.Node, ptr string, finds map[string]string,
 }
 
 func (p *reader) requestBind(n *yaml.Node, ptr string, l Location, finds map[string]string) *RequestBind {
-	b := &RequestBind{At: l}
+	b := &RequestBind{At: l, Pointer: ptr, Line: n.Line}
 	one := func(n *yaml.Node, ptr string) {
 		t := &Target{}
 		if n.Kind == yaml.MappingNode {
@@ -239,7 +239,7 @@ func (p *reader) requestEach(n *yaml.Node, ptr string) []*Each {
 		if !ok {
 			continue
 		}
-		ea := &Each{At: l, Finds: map[string]string{}}
+		ea := &Each{At: l, Finds: map[string]string{}, Pointer: at, Line: e.Line}
 		if f := document.Get(e.Node, "finds"); f != nil {
 			p.finds(f, at+"/finds", ea.Finds)
 		}

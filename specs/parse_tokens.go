@@ -148,7 +148,7 @@ func (p *reader) needs(n *yaml.Node, ptr string) []*Need {
 
 func (p *reader) reason(n *yaml.Node, ptr string) string {
 	r := p.text(n, ptr, "a reason")
-	for _, s := range strings.Split(r, ".") {
+	for s := range strings.SplitSeq(r, ".") {
 		if name, rest := takeName(s); name == "" || rest != "" {
 			p.addf("bad-type", n, ptr, "such as permission.denied", "%q is no reason: names joined by dots", r)
 			return ""
@@ -229,7 +229,7 @@ func (p *reader) examples(n *yaml.Node, ptr string) {
 				for _, e := range document.Entries(n) {
 					at := ptr + value.Pointer(e.Key)
 					l, ok := p.location(e.KeyAt, e.Key, at, true)
-					ee := &ExampleEach{At: l}
+					ee := &ExampleEach{At: l, Pointer: at, Line: e.Line}
 					p.fields(e.Node, at, "each", map[string]func(*yaml.Node, string){
 						"in":   func(n *yaml.Node, ptr string) { ee.In = p.expr(n, ptr) },
 						"as":   func(n *yaml.Node, ptr string) { ee.As = p.text(n, ptr, "as") },

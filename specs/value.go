@@ -31,6 +31,8 @@ var Absent any = absent{} //nolint:gochecknoglobals // a constant; Go has none o
 // a literal.
 type Value struct {
 	Src     string
+	Pointer string // where it stands
+	Line    int
 	Literal any  // if there are no parts
 	Must    bool // the literal null: the member must not be there
 	parts   []valuePart

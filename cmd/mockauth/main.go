@@ -8,9 +8,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/mockauth/mockauth/specs"
 )
 
 // Exit codes.
@@ -52,7 +55,7 @@ refreshes, expires and revokes tokens as a contract says. Six contracts ship
 with it; a seventh is an OpenAPI file of your own.
 
   mockauth serve                     all six, on http://127.0.0.1:4010
-  mockauth serve wedia               one
+  mockauth serve SYSTEM              one
   mockauth serve ./my-api            your own
   mockauth accounts                  who can log in, and what each is for
   mockauth validate my-api.yaml      what is wrong with a contract`,
@@ -64,16 +67,38 @@ with it; a seventh is an OpenAPI file of your own.
 	root.SetErr(stderr)
 	root.SetContext(ctx)
 	root.AddCommand(serveCommand(environ), validateCommand(), accountsCommand(), schemaCommand(), versionCommand())
-	err := root.ExecuteContext(ctx)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plain(err) })
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	var e exit
 	if !errors.As(err, &e) {
-		e = exit{exitUsage, fmt.Errorf("%w\nTry: mockauth --help", err)}
+		e = exit{exitUsage, fmt.Errorf("%w\nTry: %s --help", err, cmd.CommandPath())}
 	}
-	if e.err != nil {
+	var findings specs.Findings
+	switch {
+	case errors.As(e.err, &findings):
+		fmt.Fprintf(stderr, "mockauth: the contract does not load: %s\n%v\n", count(len(findings)), e.err)
+	case e.err != nil:
 		fmt.Fprintf(stderr, "mockauth: %v\n", e.err)
 	}
 	return e.code
+}
+
+// count is a number of findings in words.
+func count(n int) string {
+	if n == 1 {
+		return "1 finding"
+	}
+	return fmt.Sprintf("%d findings", n)
+}
+
+// plain takes the words of Go's number parser out of an error about a flag.
+func plain(err error) error {
+	text, _, found := strings.Cut(err.Error(), ": strconv.")
+	if !found {
+		return err
+	}
+	return errors.New(text)
 }

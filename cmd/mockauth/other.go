@@ -21,7 +21,12 @@ func validateCommand() *cobra.Command {
 a stable code, and what would work.
 
 Exit code: 0 nothing is wrong, 1 there are findings, 2 a file is not readable.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("which contract? Name at least one file or folder")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var all specs.Findings
 			unreadable := false
@@ -62,7 +67,7 @@ Exit code: 0 nothing is wrong, 1 there are findings, 2 a file is not readable.`,
 				return exit{code: exitUsage}
 			case len(all) > 0:
 				if !asJSON {
-					fmt.Fprintf(cmd.OutOrStdout(), "%d findings\n", len(all))
+					fmt.Fprintln(cmd.OutOrStdout(), count(len(all)))
 				}
 				return exit{code: exitFindings}
 			}
@@ -98,7 +103,7 @@ func accountsCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().StringArrayVar(&accounts, "accounts", nil, "YAML file with accounts of your own")
+	cmd.Flags().StringArrayVar(&accounts, "accounts", nil, "YAML `FILE` with accounts of your own")
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,12 +48,14 @@ func serveCommand(environ []string) *cobra.Command {
 port, so that a client changes nothing but the host. A name without a slash is
 a shipped system; anything else is an OpenAPI file or a folder with one.
 
+Shipped systems: ` + strings.Join(specs.Systems(), ", ") + `.
+
 Every flag has a variable, MOCKAUTH_ and its name: MOCKAUTH_PORT=0. The flag
 wins; lists are divided by commas.`,
 		Example: `  mockauth serve
-  mockauth serve wedia longjump --port 0 --ready-file ready
-  mockauth serve wedia --set wedia.tokenShortLifeTime=2s
-  mockauth serve crmcom --profile crmcom=r10
+  mockauth serve SYSTEM --port 0 --ready-file ready
+  mockauth serve SYSTEM --profile SYSTEM=NAME
+  mockauth serve SYSTEM --set SYSTEM.KEY=VALUE
   mockauth serve ./my-api --accounts team.yaml`,
 		PreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd, environ) },
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,18 +63,19 @@ wins; lists are divided by commas.`,
 		},
 	}
 	fl := cmd.Flags()
-	fl.StringVar(&f.host, "host", "127.0.0.1", "address to listen on; beyond loopback the control API wants a token")
-	fl.IntVar(&f.port, "port", 4010, "port to listen on; 0 picks a free one")
-	fl.IntVar(&f.adminPort, "admin-port", -1, "a port of its own for the control API; 0 picks a free one (default: /__admin on the same port)")
-	fl.StringVar(&f.adminToken, "admin-token", "", "token that the control API wants (default: none on loopback, else made and printed)")
-	fl.StringVar(&f.readyFile, "ready-file", "", "file that gets the URL as soon as the server answers")
-	fl.StringVar(&f.seed, "seed", "", "number that makes ids and tokens the same at every start (default: random)")
-	fl.StringArrayVar(&f.profiles, "profile", nil, "SYSTEM=NAME: use this profile; joined by + for several")
-	fl.StringArrayVar(&f.settings, "set", nil, "SYSTEM.KEY=VALUE: change a setting")
-	fl.StringArrayVar(&f.accounts, "accounts", nil, "YAML file with accounts of your own")
-	fl.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	fl.StringVar(&f.host, "host", "127.0.0.1", "`ADDRESS` to listen on; beyond loopback the control API wants a token")
+	fl.IntVar(&f.port, "port", 4010, "`PORT` to listen on; 0 picks a free one")
+	fl.IntVar(&f.adminPort, "admin-port", -1, "`PORT` for the control API alone; 0 picks a free one (default: /__admin on the same port)")
+	fl.StringVar(&f.adminToken, "admin-token", "", "`TOKEN` that the control API wants (default: none on loopback, else made and printed)")
+	fl.StringVar(&f.readyFile, "ready-file", "", "`FILE` that gets the URL as soon as the server answers, and goes when it ends")
+	fl.StringVar(&f.seed, "seed", "", "`NUMBER` that makes ids and tokens the same at every start (default: random)")
+	fl.StringArrayVar(&f.profiles, "profile", nil, "use this profile, as `SYSTEM=NAME`; several are joined by +")
+	fl.StringArrayVar(&f.settings, "set", nil, "change a setting, as `SYSTEM.KEY=VALUE`")
+	fl.StringArrayVar(&f.accounts, "accounts", nil, "YAML `FILE` with accounts of your own")
+	fl.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on stderr: text or json")
 	fl.BoolVar(&f.quiet, "quiet", false, "print only the line listening url=…, and log nothing but warnings")
 	fl.BoolVar(&f.noDiagnostics, "no-diagnostics", false, "leave the Mockauth-… headers out of answers")
+	fl.Lookup("admin-port").DefValue = "0" // -1 means none, which the help need not show
 	return cmd
 }
 
@@ -96,7 +100,7 @@ func fromEnvironment(cmd *cobra.Command, environ []string) error {
 		}
 		for _, v := range values {
 			if err := cmd.Flags().Set(name, v); err != nil {
-				return exit{exitUsage, fmt.Errorf("%s: %w", key, err)}
+				return exit{exitUsage, fmt.Errorf("%s: %w", key, plain(err))}
 			}
 		}
 	}
@@ -105,10 +109,8 @@ func fromEnvironment(cmd *cobra.Command, environ []string) error {
 
 // target is the option for one argument: a shipped system, a file or a folder.
 func target(arg string) mockserver.Option {
-	for _, s := range specs.Systems() {
-		if s == arg {
-			return mockserver.System(arg)
-		}
+	if slices.Contains(specs.Systems(), arg) {
+		return mockserver.System(arg)
 	}
 	if _, err := os.Stat(arg); err != nil && !strings.ContainsAny(arg, `/\.`) {
 		return mockserver.System(arg) // its error names the systems
@@ -188,21 +190,23 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 		return exit{exitUsage, err}
 	}
 	defer func() { _ = srv.Close() }()
-	l, err := listen(f.host, f.port)
+	l, err := listen(f.host, f.port, "--port")
 	if err != nil {
 		return exit{exitServe, err}
 	}
 	srv.Serve(l)
 	adminURL := srv.URL() + mockserver.AdminPath
 	if f.adminPort >= 0 {
-		al, err := listen(f.host, f.adminPort)
+		al, err := listen(f.host, f.adminPort, "--admin-port")
 		if err != nil {
 			return exit{exitServe, err}
 		}
 		as := &http.Server{Handler: srv.Admin(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second}
 		go func() { _ = as.Serve(al) }() // ends with Close
 		defer func() { _ = as.Close() }()
-		adminURL = "http://" + al.Addr().String() + mockserver.AdminPath
+		if _, port, err := net.SplitHostPort(al.Addr().String()); err == nil {
+			adminURL = srv.URL()[:strings.LastIndexByte(srv.URL(), ':')] + ":" + port + mockserver.AdminPath
+		}
 	}
 	fmt.Fprintf(stdout, "listening url=%s\n", srv.URL())
 	if !f.quiet {
@@ -234,15 +238,16 @@ func ready(file, url string) error {
 	return nil
 }
 
-func listen(host string, port int) (net.Listener, error) {
+// listen opens a port; flag is what chooses another one.
+func listen(host string, port int, flag string) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	switch {
 	case err == nil:
 		return l, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("port %d is in use; stop what uses it, or choose another with --port (0 picks a free one)", port)
+		return nil, fmt.Errorf("port %d is in use; stop what uses it, or choose another with %s (0 picks a free one)", port, flag)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("port %d is not allowed for this user; choose one above 1023 with --port", port)
+		return nil, fmt.Errorf("port %d is not allowed for this user; choose one above 1023 with %s", port, flag)
 	}
 	return nil, fmt.Errorf("%s port %d: %w", host, port, err)
 }

@@ -12,10 +12,10 @@ type Limits struct {
 	Values int
 }
 
-// DefaultLimits returns 1 MiB, 64 levels and 20,000 values. The documented
-// login answer of LongJump has 652 bytes, 3 levels and 22 values. The
-// worst that the limits let pass (BenchmarkHostile) took 70 ms and 35 MB of
-// allocations on a shared machine with two cores.
+// DefaultLimits returns 1 MiB, 64 levels and 20,000 values. A documented
+// login answer in XML has 652 bytes, 3 levels and 22 values. The worst that the
+// limits let pass (BenchmarkHostile) took 70 ms and 35 MB of allocations on a
+// shared machine with two cores.
 func DefaultLimits() Limits {
 	return Limits{Bytes: 1 << 20, Depth: 64, Values: 20_000}
 }

@@ -42,7 +42,7 @@ func decodeMultipart(data []byte, boundary string, n *schema.Node, lim Limits) (
 		part, err := r.NextRawPart()
 		// io.EOF itself, not wrapped, is the final boundary; but it is also the
 		// end of the body just after another boundary.
-		if err == io.EOF && endsWith(data, boundary) { //nolint:errorlint // on purpose, see above
+		if err == io.EOF && endsWith(data, boundary) {
 			return f.values, nil
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package codec
 import (
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/value"
+	"maps"
 )
 
 // Some services make JSON of XML and write a list of exactly one as its bare
@@ -12,7 +13,7 @@ import (
 // Bare returns v as such a service writes it: each array of exactly one
 // element whose schema has x-single: bare is that element. An element that is
 // null or an array itself stays in its array, for Unbare could not tell. v is
-// not changed; the parts that stay as they are are shared.
+// not changed; the parts that do not change are shared.
 func Bare(v any, n *schema.Node) any {
 	out, _ := rewrite(v, n, true, 0)
 	return out
@@ -45,8 +46,7 @@ func rewrite(v any, n *schema.Node, bare bool, depth int) (any, bool) {
 	single := c.kind == asArray && (isBare(n) || isBare(c.node))
 	switch {
 	case single && !bare && !isList:
-		list, isList = []any{v}, true
-		out, _ := rewriteList(list, c.node, bare, depth)
+		out, _ := rewriteList([]any{v}, c.node, bare, depth)
 		return out, true
 	case isList && c.kind == asArray:
 		out, changed := rewriteList(list, c.node, bare, depth)
@@ -114,9 +114,7 @@ func rewriteMembers(v any, c view, bare bool, depth int) (any, bool) {
 			}
 			if out == nil {
 				out = make(map[string]any, len(v))
-				for k, e := range v {
-					out[k] = e
-				}
+				maps.Copy(out, v)
 			}
 			out[name] = r
 		}

@@ -33,7 +33,7 @@ func (n names) Validate(ctx *jsonschema.ValidatorContext, v any) {
 		return
 	}
 	for name := range object {
-		err, ok := ctx.Validate(n.schema, name, []string{name}).(*jsonschema.ValidationError)
+		err, ok := ctx.Validate(n.schema, name, []string{name}).(*jsonschema.ValidationError) //nolint:errorlint // the library returns nothing else
 		if !ok {
 			continue
 		}

@@ -192,7 +192,7 @@ func (s *Set) target(pointer, ref string, hops int) (place, error) {
 		return place{}, s.errorf(pointer, "the $ref %q leads nowhere: no schema has the $anchor %q", ref, fragment)
 	}
 	p, err := s.atHops(fragment, hops+1)
-	if e, ok := err.(*Error); ok && e.Pointer == fragment {
+	if e, ok := err.(*Error); ok && e.Pointer == fragment { //nolint:errorlint // atHops returns nothing else
 		return place{}, s.errorf(pointer, "the $ref %q leads nowhere", ref)
 	}
 	return p, err

@@ -225,16 +225,14 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 	anonymous := security && d.Op.Anonymous
 	best, bestShare := -1, -1.0
 	var firstMissing *missing
-	var missingProof *specs.Proof
 	for i, a := range alts {
 		have, want := 0, 0
 		var first *missing
-		var of *specs.Proof
 		for _, p := range a {
 			h, w, f := d.share(p)
 			have, want = have+h, want+w
 			if first == nil && f != nil {
-				first, of = f, p
+				first = f
 			}
 		}
 		share := 1.0
@@ -242,7 +240,7 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 			share = float64(have) / float64(want)
 		}
 		if share > bestShare {
-			best, bestShare, firstMissing, missingProof = i, share, first, of
+			best, bestShare, firstMissing = i, share, first
 		}
 		if first == nil {
 			break
@@ -252,7 +250,7 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 		if anonymous {
 			return nil
 		}
-		return d.missing(firstMissing, missingProof, alts, security)
+		return d.missing(firstMissing, alts, security)
 	}
 	f := d.try(alts[best])
 	if f != nil && anonymous && strings.HasPrefix(f.Reason, "token.") {
@@ -265,11 +263,11 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 	return f
 }
 
-func (d *Decision) missing(m *missing, p *specs.Proof, alts []alternative, security bool) *Failure {
+func (d *Decision) missing(m *missing, alts []alternative, security bool) *Failure {
 	b := m.bind
 	f := &Failure{Field: b.At.Field()}
 	switch {
-	case isToken(b) && (security || b.At.In != specs.InBody && b.At.In != specs.InPath && b.At.In != specs.InQuery):
+	case isToken(b) && (m.empty || security || b.At.In != specs.InBody && b.At.In != specs.InPath && b.At.In != specs.InQuery):
 		kind := b.Alts[0].Token
 		f.Token = d.scope.m.Contract.Token(kind)
 		if m.empty {
@@ -307,21 +305,35 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// where says which operations hand out a kind of token.
-func (d *Decision) where(kind string) string {
+// issuers names the operations that hand out a kind of token, the first two.
+func (d *Decision) issuers(kind, or string) string {
+	c := d.scope.m.Contract
 	var from []string
-	for _, op := range d.scope.m.Contract.Operations {
+	for _, op := range c.Operations {
 		for _, i := range op.Issues {
 			if i.Token.Name == kind && len(from) < 2 {
-				from = append(from, op.Method+" "+op.Path)
+				from = append(from, op.Method+" "+c.BasePaths[0]+op.Path)
 				break
 			}
 		}
 	}
-	if len(from) == 0 {
-		return ""
+	return strings.Join(from, or)
+}
+
+// where says, as the end of a sentence, which operations hand out a kind.
+func (d *Decision) where(kind string) string {
+	if from := d.issuers(kind, " and "); from != "" {
+		return ", issued by " + from
 	}
-	return ", issued by " + strings.Join(from, " and ")
+	return ""
+}
+
+// again is the sentence that says how to get a token of a kind.
+func (d *Decision) again(kind string) string {
+	if from := d.issuers(kind, " or "); from != "" {
+		return " Get one with " + from + "."
+	}
+	return ""
 }
 
 func (d *Decision) otherWays(alts []alternative, security bool) string {
@@ -362,7 +374,7 @@ func (d *Decision) same(p *specs.Proof, main, beside *proven) *Failure {
 		return nil
 	}
 	for _, s := range p.Same {
-		ok := false
+		var ok bool
 		if s == "session" {
 			ok = main.token != nil && main.token.Session == beside.token.Session
 		} else {

@@ -20,6 +20,13 @@ type refusal struct {
 // refusal looks the answer for the failure up: operation, token kind, document;
 // in each the longest prefix first. It is nil if the contract has none.
 func (d *Decision) refusal() *refusal {
+	if !d.looked {
+		d.refused, d.looked = d.lookUp(), true
+	}
+	return d.refused
+}
+
+func (d *Decision) lookUp() *refusal {
 	var levels []specs.FailureTable
 	if d.Op != nil {
 		levels = append(levels, d.Op.Failures)

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"crypto/rsa"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"time"
 
@@ -9,11 +11,14 @@ import (
 )
 
 // Machine is the rules of one contract with the settings of one world. It
-// holds no state of its own: that is in the Store.
+// holds no state of its own: that is in the Store. Use it inside Store.Update.
 type Machine struct {
 	Contract *specs.Contract
 	Settings map[string]any // typed as specs.Setting.Default
 	Rand     *rand.Rand     // mints ids and tokens; used inside Store.Update only
+
+	key     *rsa.PrivateKey // the last that was read; used inside Store.Update only
+	keyText string
 }
 
 // Settings returns the values of a contract's settings under a profile (or
@@ -28,9 +33,7 @@ func Settings(c *specs.Contract, profile string, overrides map[string]any) (map[
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range set {
-		out[k] = v
-	}
+	maps.Copy(out, set)
 	for k, v := range overrides {
 		s := c.Setting(k)
 		if s == nil {
@@ -171,8 +174,10 @@ type Decision struct {
 
 	Notes []string // conditions that could not be decided, and the like
 
-	scope  *scope
-	needOf []neededRecord
+	scope   *scope
+	needOf  []neededRecord
+	refused *refusal // what the contract answers to Failure, once looked up
+	looked  bool
 }
 
 type setRecord struct {

@@ -134,7 +134,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 			"forged":    fmt.Sprintf("The signature of the token %q in %s is not ours: the token was changed, or signed with another key.", kind.Name, b.At.Describe()),
 			"unknown":   fmt.Sprintf("The token %q in %s looks right, but was never issued in this world, or has been forgotten.", kind.Name, b.At.Describe()),
 		}[formed]
-		return nil, refuse(kind, formed, why+" Get one"+strings.TrimPrefix(d.where(kind.Name), ",")+".")
+		return nil, refuse(kind, formed, why+d.again(kind.Name))
 	}
 	if !slices.Contains(kinds, found.Kind.Name) {
 		return nil, refuse(kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
@@ -182,18 +182,18 @@ func (d *Decision) whyDead(t *Token, dead string) string {
 		return fmt.Sprintf(", %s by #%d", verb, n)
 	}
 	issued := num(t.By, "issued")
-	again := " Get a new one" + strings.TrimPrefix(d.where(t.Kind.Name), ",") + "."
+	again := d.again(t.Kind.Name)
 	switch dead {
 	case "expired":
 		end := t.End()
 		ago := d.scope.now.Sub(end)
 		what := "expired"
 		if t.Idle > 0 && (t.Expires.IsZero() || end.Before(t.Expires.Truncate(time.Second))) {
-			what = "was not used for " + t.Idle.String() + " and ended"
+			what = "was not used for " + inWords(t.Idle) + " and ended"
 		}
 		when := "at this very instant"
 		if ago > 0 {
-			when = ago.String() + " before use"
+			when = inWords(ago) + " before use"
 		}
 		return fmt.Sprintf("The token %q %s %s%s.%s", t.Kind.Name, what, when, issued, again)
 	case "consumed":
@@ -382,7 +382,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 	if g.secret && r.LockedUntil.After(s.now) {
 		until := "until it is reset"
 		if r.LockedUntil.Before(Forever()) {
-			until = "for another " + r.LockedUntil.Sub(s.now).String()
+			until = "for another " + inWords(r.LockedUntil.Sub(s.now))
 		}
 		return &Failure{Reason: "credentials.locked." + g.role, Why: fmt.Sprintf("Too many wrong secrets in a row: this %s is locked %s.", g.role, until)}
 	}
@@ -509,4 +509,19 @@ func (d *Decision) recordNeeds() *Failure {
 		}
 	}
 	return nil
+}
+
+// inWords is a duration as a person says it: whole seconds, or milliseconds if
+// it is shorter than ten of them.
+func inWords(d time.Duration) string {
+	if d < 10*time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	s := d.Round(time.Second).String()
+	for _, zero := range []string{"0s", "0m"} {
+		if t, ok := strings.CutSuffix(s, zero); ok && strings.TrimRight(t, "hm") != t {
+			s = t
+		}
+	}
+	return s
 }

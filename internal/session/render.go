@@ -263,10 +263,11 @@ func cut(r *Record, n *schema.Node) any {
 		return o
 	}
 	for _, p := range n.Properties() {
-		v, ok := r.Fields[p.Name]
-		if !ok || r.Kind.Fields[p.Name].Secret {
+		f, ok := r.Kind.Fields[p.Name]
+		if !ok || f.Secret {
 			continue
 		}
+		v := r.Fields[p.Name]
 		if v == nil && !p.Schema.Nullable() {
 			continue
 		}

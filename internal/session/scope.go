@@ -64,7 +64,6 @@ type (
 	requestHandle  struct{}
 	partHandle     specs.Part
 	hrefHandle     struct{}
-	sessionsOf     struct{ r *Record }
 )
 
 func lower(s string) string { return strings.ToLower(s) }

@@ -98,7 +98,7 @@ func sign(s *scope, j *specs.JWT) (string, error) {
 		return "", fmt.Errorf("key: %w", err)
 	}
 	keyText, _ := key.(string)
-	mac, err := signature(fmt.Sprint(alg), keyText, buf)
+	mac, err := s.m.signature(fmt.Sprint(alg), keyText, buf)
 	if err != nil {
 		return "", err
 	}
@@ -118,14 +118,14 @@ func hashOf(alg string) func() hash.Hash {
 	return nil
 }
 
-func signature(alg, key string, text []byte) ([]byte, error) {
+func (m *Machine) signature(alg, key string, text []byte) ([]byte, error) {
 	if h := hashOf(alg); h != nil {
-		m := hmac.New(h, []byte(key))
-		m.Write(text)
-		return m.Sum(nil), nil
+		mac := hmac.New(h, []byte(key))
+		mac.Write(text)
+		return mac.Sum(nil), nil
 	}
 	if alg == "RS256" {
-		k, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(key))
+		k, err := m.rsaKey(key)
 		if err != nil {
 			return nil, fmt.Errorf("RS256 wants a PEM private key: %w", err)
 		}
@@ -133,6 +133,20 @@ func signature(alg, key string, text []byte) ([]byte, error) {
 		return rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:])
 	}
 	return nil, fmt.Errorf("alg %q is not supported; use HS256, HS384, HS512 or RS256", alg)
+}
+
+// rsaKey reads a PEM private key, and keeps it: reading costs as much as
+// signing.
+func (m *Machine) rsaKey(pem string) (*rsa.PrivateKey, error) {
+	if m.key != nil && m.keyText == pem {
+		return m.key, nil
+	}
+	k, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(pem))
+	if err != nil {
+		return nil, err
+	}
+	m.key, m.keyText = k, pem
+	return k, nil
 }
 
 // form says what a text that was never issued looks like, as a token of a
@@ -204,7 +218,7 @@ func (m *Machine) jwtForm(s *scope, j *specs.JWT, text string) string {
 	}
 	signed := text[:len(parts[0])+1+len(parts[1])]
 	if alg == "RS256" {
-		k, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(keyText))
+		k, err := s.m.rsaKey(keyText)
 		if err != nil {
 			return "forged"
 		}
@@ -214,7 +228,7 @@ func (m *Machine) jwtForm(s *scope, j *specs.JWT, text string) string {
 		}
 		return "unknown"
 	}
-	sum, err := signature(fmt.Sprint(alg), keyText, []byte(signed))
+	sum, err := s.m.signature(fmt.Sprint(alg), keyText, []byte(signed))
 	if err != nil || !hmac.Equal(sum, mac) {
 		return "forged"
 	}

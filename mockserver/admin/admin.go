@@ -49,6 +49,11 @@ type NotFound struct{ Err error }
 
 func (e NotFound) Error() string { return e.Err.Error() }
 
+// Conflict is an error about a thing that stands in the way: 409 instead of 400.
+type Conflict struct{ Err error }
+
+func (e Conflict) Error() string { return e.Err.Error() }
+
 // Health is the answer of GET health.
 type Health struct {
 	Status  string    `json:"status"`
@@ -119,6 +124,7 @@ type Setting struct {
 // Settings is the settings of a system in a world.
 type Settings struct {
 	System   string         `json:"system"`
+	Profile  string         `json:"profile,omitempty"`
 	Profiles []string       `json:"profiles"`
 	Values   map[string]any `json:"values"`
 	Settings []Setting      `json:"settings"`
@@ -154,23 +160,20 @@ type World struct {
 }
 
 type api struct {
-	control Control
-	token   string
+	of    func(*http.Request) Control
+	token string
 }
 
-// New returns the control API of a world, to be mounted without a prefix. With
-// a token every call but GET health wants Authorization: Bearer token.
-func New(c Control, token string) http.Handler {
-	a := &api{c, token}
+func (a *api) control(r *http.Request) Control { return a.of(r) }
+
+// New returns the control API, to be mounted without a prefix; of finds the
+// world that a request means. With a token every call but GET health wants
+// Authorization: Bearer token.
+func New(of func(*http.Request) Control, token string) http.Handler {
+	a := &api{of, token}
 	mux := http.NewServeMux()
-	routes := map[string]func(http.ResponseWriter, *http.Request){
-		"GET /health": a.health, "GET /systems": a.systems, "GET /clock": a.clock, "POST /clock": a.setClock,
-		"GET /requests": a.requests, "GET /settings/{system}": a.settings, "PUT /settings/{system}": a.setSettings,
-		"POST /failures": a.fail, "POST /reset": a.reset, "GET /worlds": a.worlds, "POST /worlds": a.newWorld,
-		"GET /worlds/{name}": a.world, "DELETE /worlds/{name}": a.deleteWorld, "GET /openapi.json": a.openapi,
-	}
 	allowed := map[string][]string{}
-	for pattern, f := range routes {
+	for pattern, f := range a.routes() {
 		mux.HandleFunc(pattern, f)
 		method, path, _ := strings.Cut(pattern, " ")
 		allowed[path] = append(allowed[path], method)
@@ -183,10 +186,19 @@ func New(c Control, token string) http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s is not offered here; %s is.", r.Method, allow))
 		})
 	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusNotFound, "The control API has no such path; GET openapi.json says which it has.")
 	})
 	return a.guard(mux)
+}
+
+func (a *api) routes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET /health": a.health, "GET /systems": a.systems, "GET /clock": a.clock, "POST /clock": a.setClock,
+		"GET /requests": a.requests, "GET /settings/{system}": a.settings, "PUT /settings/{system}": a.setSettings,
+		"POST /failures": a.fail, "POST /reset": a.reset, "GET /worlds": a.worlds, "POST /worlds": a.newWorld,
+		"GET /worlds/{name}": a.world, "DELETE /worlds/{name}": a.deleteWorld, "GET /openapi.json": a.openapi,
+	}
 }
 
 func (a *api) guard(next http.Handler) http.Handler {
@@ -199,9 +211,9 @@ func (a *api) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
-		if a.token != "" && !strings.HasSuffix(r.URL.Path, "/health") {
-			given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(a.token)) != 1 {
+		if a.token != "" && r.URL.Path != "/health" {
+			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(given), []byte(a.token)) != 1 {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="mockauth control API"`)
 				refuse(w, http.StatusUnauthorized, "The control API wants Authorization: Bearer with the token that was printed at the start.")
 				return
@@ -221,6 +233,11 @@ func failed(w http.ResponseWriter, err error) {
 	var missing NotFound
 	if errors.As(err, &missing) {
 		refuse(w, http.StatusNotFound, err.Error())
+		return
+	}
+	var conflict Conflict
+	if errors.As(err, &conflict) {
+		refuse(w, http.StatusConflict, err.Error())
 		return
 	}
 	refuse(w, http.StatusBadRequest, err.Error())
@@ -248,7 +265,10 @@ func read(r *http.Request, into any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	d.UseNumber()
-	if err := d.Decode(into); err != nil {
+	var wrong *json.UnmarshalTypeError
+	if err := d.Decode(into); errors.As(err, &wrong) && wrong.Field != "" {
+		return fmt.Errorf("%s cannot be a %s here", wrong.Field, wrong.Value)
+	} else if err != nil {
 		return fmt.Errorf("the body is not what is wanted here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
@@ -257,15 +277,15 @@ func read(r *http.Request, into any) error {
 	return nil
 }
 
-func (a *api) health(w http.ResponseWriter, _ *http.Request)  { write(w, 200, a.control.Health()) }
-func (a *api) systems(w http.ResponseWriter, r *http.Request) { write(w, 200, a.control.Systems(r)) }
-func (a *api) clock(w http.ResponseWriter, _ *http.Request)   { write(w, 200, a.control.Clock()) }
+func (a *api) health(w http.ResponseWriter, r *http.Request)  { write(w, 200, a.control(r).Health()) }
+func (a *api) systems(w http.ResponseWriter, r *http.Request) { write(w, 200, a.control(r).Systems(r)) }
+func (a *api) clock(w http.ResponseWriter, r *http.Request)   { write(w, 200, a.control(r).Clock()) }
 
 func (a *api) setClock(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Advance *string    `json:"advance"`
-		Freeze  *time.Time `json:"freeze"`
-		Run     bool       `json:"run"`
+		Advance *string `json:"advance"`
+		Freeze  *string `json:"freeze"`
+		Run     bool    `json:"run"`
 	}
 	if err := read(r, &in); err != nil {
 		failed(w, err)
@@ -279,7 +299,15 @@ func (a *api) setClock(w http.ResponseWriter, r *http.Request) {
 		failed(w, errors.New("freeze and run exclude each other"))
 		return
 	}
-	set := SetClock{Freeze: in.Freeze, Run: in.Run}
+	set := SetClock{Run: in.Run}
+	if in.Freeze != nil {
+		at, err := time.Parse(time.RFC3339, *in.Freeze)
+		if err != nil {
+			failed(w, errors.New("freeze is a time such as 2026-01-01T00:00:00Z"))
+			return
+		}
+		set.Freeze = &at
+	}
 	if in.Advance != nil {
 		d, err := specs.ParseDuration(*in.Advance)
 		if err != nil {
@@ -288,7 +316,7 @@ func (a *api) setClock(w http.ResponseWriter, r *http.Request) {
 		}
 		set.Advance = &d
 	}
-	c, err := a.control.SetClock(set)
+	c, err := a.control(r).SetClock(set)
 	if err != nil {
 		failed(w, err)
 		return
@@ -317,11 +345,11 @@ func (a *api) requests(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	write(w, 200, a.control.Requests(f))
+	write(w, 200, a.control(r).Requests(f))
 }
 
 func (a *api) settings(w http.ResponseWriter, r *http.Request) {
-	s, err := a.control.Settings(r.PathValue("system"))
+	s, err := a.control(r).Settings(r.PathValue("system"))
 	if err != nil {
 		failed(w, err)
 		return
@@ -339,7 +367,7 @@ func (a *api) setSettings(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	system := r.PathValue("system")
-	if err := a.control.Set(system, in.Profile, in.Values); err != nil {
+	if err := a.control(r).Set(system, in.Profile, in.Values); err != nil {
 		failed(w, err)
 		return
 	}
@@ -350,7 +378,7 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request) {
 	var in Fail
 	err := read(r, &in)
 	if err == nil {
-		err = a.control.Fail(in)
+		err = a.control(r).Fail(in)
 	}
 	if err != nil {
 		failed(w, err)
@@ -359,12 +387,12 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (a *api) reset(w http.ResponseWriter, _ *http.Request) {
-	a.control.Reset()
+func (a *api) reset(w http.ResponseWriter, r *http.Request) {
+	a.control(r).Reset()
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (a *api) worlds(w http.ResponseWriter, r *http.Request) { write(w, 200, a.control.Worlds(r)) }
+func (a *api) worlds(w http.ResponseWriter, r *http.Request) { write(w, 200, a.control(r).Worlds(r)) }
 
 func (a *api) newWorld(w http.ResponseWriter, r *http.Request) {
 	var in NewWorld
@@ -372,7 +400,7 @@ func (a *api) newWorld(w http.ResponseWriter, r *http.Request) {
 		failed(w, err)
 		return
 	}
-	x, err := a.control.NewWorld(in, r)
+	x, err := a.control(r).NewWorld(in, r)
 	if err != nil {
 		failed(w, err)
 		return
@@ -381,7 +409,7 @@ func (a *api) newWorld(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) world(w http.ResponseWriter, r *http.Request) {
-	x, err := a.control.World(r.PathValue("name"), r)
+	x, err := a.control(r).World(r.PathValue("name"), r)
 	if err != nil {
 		failed(w, err)
 		return
@@ -390,7 +418,7 @@ func (a *api) world(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) deleteWorld(w http.ResponseWriter, r *http.Request) {
-	if err := a.control.DeleteWorld(r.PathValue("name")); err != nil {
+	if err := a.control(r).DeleteWorld(r.PathValue("name")); err != nil {
 		failed(w, err)
 		return
 	}
