@@ -87,7 +87,7 @@ func (s *Server) curlFor(sys *system, op *specs.Operation, p *specs.Proof, root 
 	var parts []string
 	flag := "--data-urlencode"
 	if m.Type == "multipart/form-data" {
-		flag = "-F"
+		flag = "--form-string" // -F reads a file where a value begins with @ or <
 	}
 	for _, f := range body {
 		if t, ok := value.Text(f.Value); ok {

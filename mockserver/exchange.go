@@ -58,10 +58,11 @@ type answer struct {
 func (x *exchange) serve() {
 	x.number, x.now = x.world.journal.number(), x.world.clock.Now()
 	endpoints, params := x.server.router.find(x.path)
+	known := endpoints
 	endpoints = x.offered(endpoints)
 	if len(endpoints) == 0 {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
-		x.write(x.nowhere())
+		x.write(x.nowhere(known))
 		return
 	}
 	x.system = endpoints[0].system
@@ -120,9 +121,15 @@ func (x *exchange) offered(endpoints []*endpoint) []*endpoint {
 	return out
 }
 
-// nowhere answers a path that no operation has.
-func (x *exchange) nowhere() *answer {
+// nowhere answers a path that no operation has, or none of those known under
+// the world's settings: the answer is the same, the reason is not.
+func (x *exchange) nowhere(known []*endpoint) *answer {
 	why := fmt.Sprintf("No operation has this path. GET %s/systems lists what is served.", AdminPath)
+	if len(known) > 0 {
+		e := known[0]
+		why = fmt.Sprintf("The operation %s has this path only where %s; PUT %s/settings/%s chooses another profile or other values.",
+			e.op.ID, e.op.Offered.Src, AdminPath, e.system.name())
+	}
 	sys, base := x.server.router.near(x.path)
 	if sys == nil {
 		return x.problem(http.StatusNotFound, &session.Failure{Reason: "request.path", Why: why})

@@ -507,3 +507,45 @@ func wellFormed(data []byte) error {
 		}
 	}
 }
+
+// scalars are the single values of a part of a file.
+func scalars(t tree) []*yaml.Node {
+	if t.Node == nil {
+		return nil
+	}
+	n := follow(t.Node)
+	if n.Kind == yaml.ScalarNode {
+		return []*yaml.Node{n}
+	}
+	var out []*yaml.Node
+	for i, e := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			continue // a name
+		}
+		out = append(out, scalars(tree{e})...)
+	}
+	return out
+}
+
+// with is a copy in which every single value went through f.
+func (t tree) with(f func(string) string) tree {
+	if t.Node == nil {
+		return t
+	}
+	c := *follow(t.Node)
+	if c.Kind == yaml.ScalarNode {
+		c.Value = f(c.Value)
+		return tree{&c}
+	}
+	content := make([]*yaml.Node, len(c.Content))
+	for i, e := range c.Content {
+		content[i] = e
+		if c.Kind != yaml.MappingNode || i%2 == 1 {
+			content[i] = tree{e}.with(f).Node
+		}
+	}
+	c.Content = content
+	return tree{&c}
+}
+
+func toText(v any) string { return fmt.Sprintf("%v", v) }

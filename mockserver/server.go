@@ -211,7 +211,7 @@ func (s *Server) Serve(l net.Listener) {
 }
 
 // urlOf is where a client on this machine reaches a listener. Nobody can call
-// the address that means all addresses.
+// the address that means all addresses, 0.0.0.0 or [::], which Go opens as one.
 func urlOf(a net.Addr) string {
 	host, port, err := net.SplitHostPort(a.String())
 	if err != nil {
@@ -219,9 +219,6 @@ func urlOf(a net.Addr) string {
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
-		if ip.To4() == nil {
-			host = "::1"
-		}
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }

@@ -6,13 +6,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/mockserver"
+	"github.com/mockauth/mockauth/specs"
 )
 
 // seventh writes the contract of an API that no Go knows to a folder of its own.
@@ -50,11 +54,12 @@ func withDemo(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
-	n := doc.Content[0]
-	for _, key := range []string{"x-session", "records", "skipper"} {
-		n = under(t, n, key)
+	records := under(t, under(t, doc.Content[0], "x-session"), "records")
+	kinds := demo.Content[0].Content
+	for i := 0; i+1 < len(kinds); i += 2 {
+		n := under(t, records, kinds[i].Value)
+		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "demo"}, kinds[i+1])
 	}
-	n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "demo"}, demo.Content[0])
 	data, err := yaml.Marshal(&doc)
 	if err != nil {
 		t.Fatal(err)
@@ -134,10 +139,11 @@ func TestContractAloneMakesAStatefulMock(t *testing.T) {
 			m := mockserver.Start(t, mockserver.File(dir))
 			m.Clock().Freeze(midnight)
 			accounts, curl := listed(t, m)
-			if len(accounts) == 0 {
+			i := slices.IndexFunc(accounts, func(a account) bool { return a.Kind == "skipper" })
+			if i < 0 {
 				t.Fatal("nobody can log in")
 			}
-			who := accounts[0].Value
+			who := accounts[i].Value
 			if c.skipper != "" && who["name"] != c.skipper {
 				t.Fatalf("the first skipper is %v, want %s", who["name"], c.skipper)
 			}
@@ -145,7 +151,7 @@ func TestContractAloneMakesAStatefulMock(t *testing.T) {
 				t.Errorf("the curl line does not log in: %q", curl)
 			}
 			api := harbour{t, m}
-			api.walk(who["name"], who["pin"])
+			api.walk(who["name"], who["pin"], who["dock"])
 			if c.skipper == "ada" {
 				r := api.post("/login", map[string]any{"name": "grace", "pin": "1906"}, "")
 				api.want(r, 423, "berth.closed")
@@ -154,6 +160,33 @@ func TestContractAloneMakesAStatefulMock(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Every contract can be served without a world, however its records refer to
+// each other: one of each kind is made, and can be looked up.
+func TestWorldIsInventedForEveryContract(t *testing.T) {
+	t.Parallel()
+	for _, system := range specs.Systems() {
+		c, err := specs.System(system)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := fixtures.Own(c, t.TempDir())
+		if err != nil {
+			t.Errorf("%s: %v", system, err)
+			continue
+		}
+		if len(w.Records) < len(c.Records) {
+			t.Errorf("%s: %d records of %d kinds", system, len(w.Records), len(c.Records))
+		}
+		again, err := fixtures.Own(c, "")
+		if err != nil || !reflect.DeepEqual(w, again) {
+			t.Errorf("%s: invented again, it is another world: %+v (%v)", system, again, err)
+		}
+		if _, err := mockserver.New(mockserver.Contract(c)); err != nil {
+			t.Errorf("%s: %v", system, err)
+		}
 	}
 }
 
@@ -214,7 +247,7 @@ func (h harbour) pair(r *reply) (access, refresh string) {
 	return p.Access, p.Refresh
 }
 
-func (h harbour) walk(name, pin any) {
+func (h harbour) walk(name, pin, dock any) {
 	h.t.Helper()
 	login := map[string]any{"name": name, "pin": pin}
 	me := func(bearer string) *reply { return h.call(http.MethodGet, "/me", nil, bearer) }
@@ -227,9 +260,9 @@ func (h harbour) walk(name, pin any) {
 	access, first := h.pair(h.post("/login", login, ""))
 	r := me(access)
 	h.want(r, 200, "me")
-	var body struct{ Name any }
-	if err := json.Unmarshal(r.body, &body); err != nil || body.Name != name {
-		h.t.Errorf("me answers %s, want %v", r.body, name)
+	var body struct{ Name, Dock any }
+	if err := json.Unmarshal(r.body, &body); err != nil || body.Name != name || body.Dock != dock || dock == nil {
+		h.t.Errorf("me answers %s, want %v at dock %v", r.body, name, dock)
 	}
 
 	// The refresh token rotates, and its reuse is refused.

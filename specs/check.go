@@ -47,7 +47,7 @@ type checker struct {
 // an example or a scheme, is used by many.
 type found struct {
 	Finding
-	ops []string
+	ops []*Operation
 }
 
 func (k *checker) add(op *Operation, code, pointer string, line int, fix, format string, args ...any) {
@@ -65,27 +65,54 @@ func (k *checker) add(op *Operation, code, pointer string, line int, fix, format
 		k.seen[key] = i
 		k.out = append(k.out, found{Finding: f})
 	}
-	if op != nil && !slices.Contains(k.out[i].ops, op.ID) {
-		k.out[i].ops = append(k.out[i].ops, op.ID)
+	if op != nil && !slices.Contains(k.out[i].ops, op) {
+		k.out[i].ops = append(k.out[i].ops, op)
 	}
 }
+
+// full reports whether no more will be said, so that nothing more need be
+// looked for.
+func (k *checker) full() bool { return len(k.out) >= maxFindings }
 
 // done names the operations where the place alone does not tell.
 func (k *checker) done() Findings {
 	out := make(Findings, 0, len(k.out))
 	for _, f := range k.out {
 		own := false
-		for _, id := range f.ops {
-			if op := k.c.Operation(id); op != nil && strings.HasPrefix(f.Pointer, op.Pointer) {
-				own = true
-			}
+		var names []string
+		for _, op := range f.ops {
+			own = own || strings.HasPrefix(f.Pointer, op.Pointer)
+			names = append(names, op.ID)
 		}
 		if len(f.ops) > 0 && !own {
-			f.Message += " (in " + listed(f.ops) + ")"
+			f.Message += " (in " + listed(names) + ")"
 		}
 		out = append(out, f.Finding)
 	}
 	return out
+}
+
+// once leaves out what is said twice: a reference that leads nowhere is met by
+// the reader, by the walk over references and by the schemas.
+func (f Findings) once() Findings {
+	dangling := map[string]int{} // pointer -> index in out
+	out := f[:0:0]
+	for _, x := range f {
+		if x.Code == "dangling-reference" && strings.HasPrefix(x.Message, "\"") {
+			if i, ok := dangling[x.Pointer]; ok {
+				if x.Fix != "" {
+					out[i] = x
+				}
+				continue
+			}
+			dangling[x.Pointer] = len(out)
+		}
+		out = append(out, x)
+	}
+	return slices.DeleteFunc(out, func(x Finding) bool {
+		_, ok := dangling[x.Pointer]
+		return ok && x.Code == "schema-invalid"
+	})
 }
 
 // listed joins the first of a list of names.

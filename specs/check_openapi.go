@@ -28,18 +28,22 @@ const maxKinValues = 500_000
 // at references comes first, because the loader stops at the first that leads
 // nowhere.
 func (k *checker) openapi() {
-	r := &refs{k: k, at: map[string][]place{}}
+	r := &refs{k: k, at: map[string][]place{}, instead: map[string]string{}}
 	r.walk(k.c.Doc.Root, "", false)
 	if r.bad || !readVersion(k.c.Doc) || r.count > maxKinValues {
 		return
 	}
-	text, pointers := numbered(k.c.Doc.Root)
-	if len(kinErrors(text, false)) == 0 {
+	text, pointers := numbered(k.c.Doc.Root, r.instead)
+	errs := kinErrors(text, false)
+	if len(errs) == 0 {
 		return
 	}
-	// Only a document with errors is read a second time, with the lines of
-	// everything: it takes three times as long.
-	for _, e := range kinErrors(text, true) {
+	if c, ok := errs[0].(chain); ok && c.errs != nil { //nolint:errorlint // kinErrors returns nothing else that has a place
+		// Only a document with errors is read a second time, with the lines of
+		// everything: it takes three times as long.
+		errs = kinErrors(text, true)
+	}
+	for _, e := range errs {
 		k.kinFinding(e, pointers, r.at)
 	}
 }
@@ -53,18 +57,35 @@ func readVersion(d *document.Document) bool {
 
 // refs looks for references that lead nowhere or out of the document.
 type refs struct {
-	k     *checker
-	at    map[string][]place // by the text of the reference
-	bad   bool
-	count int
+	k  *checker
+	at map[string][]place // by the text of the reference
+	// instead holds what kin-openapi gets where a reference is wrong: it would
+	// stop at the first of them, and say nothing of the rest.
+	instead map[string]string
+	bad     bool // one for which there is no such thing
+	count   int
 }
 
 // data reports whether a member holds values of the API, in which $ref means
 // nothing.
 func data(key string, inProperties bool) bool {
+	if strings.HasPrefix(key, "x-") && !inProperties {
+		return true
+	}
 	switch key {
-	case "example", "value", "default", "enum", "const", "x-session":
+	case "example", "value", "default", "enum", "const":
 		return !inProperties
+	}
+	return false
+}
+
+// named reports whether the members below a member are names of the document's
+// own: a response may be called default, a property example.
+func named(key string) bool {
+	switch key {
+	case "properties", "patternProperties", "dependentSchemas", "$defs", "examples", "schemas", "responses", "parameters", "headers",
+		"requestBodies", "securitySchemes", "links", "callbacks", "pathItems", "paths", "webhooks", "content", "encoding", "variables", "mapping", "scopes":
+		return true
 	}
 	return false
 }
@@ -84,7 +105,7 @@ func (r *refs) walk(n *yaml.Node, ptr string, inProperties bool) {
 				r.count += size(e.Node)
 				continue
 			}
-			r.walk(e.Node, at, !inProperties && (e.Key == "properties" || e.Key == "patternProperties" || e.Key == "examples" || e.Key == "schemas"))
+			r.walk(e.Node, at, !inProperties && named(e.Key))
 		}
 	case yaml.SequenceNode:
 		for i, e := range n.Content {
@@ -106,7 +127,7 @@ func (r *refs) ref(n *yaml.Node, ptr string) {
 	r.at[n.Value] = append(r.at[n.Value], place{ptr, n.Line})
 	target, local := strings.CutPrefix(n.Value, "#")
 	if !local {
-		r.bad = true
+		r.wrong(ptr)
 		r.k.add(nil, "dangling-reference", ptr, n.Line, "put everything into one file, for instance with: redocly bundle", "%q leads out of the document; nothing outside of it is read", n.Value)
 		return
 	}
@@ -117,19 +138,61 @@ func (r *refs) ref(n *yaml.Node, ptr string) {
 		return // an anchor: the schemas say whether it exists
 	}
 	to, exact := r.k.c.Doc.Nearest(target)
-	if exact {
+	if !exact && !r.k.throughRef(target) {
+		r.wrong(ptr)
+		var names []string
+		for _, e := range document.Entries(to) {
+			names = append(names, e.Key)
+		}
+		last := target[strings.LastIndexByte(target, '/')+1:]
+		r.k.add(nil, "dangling-reference", ptr, n.Line, didYouMean(last, names), "%q leads nowhere", n.Value)
 		return
 	}
-	if r.k.throughRef(target) {
+	section, name, _ := strings.Cut(strings.TrimPrefix(target, "/components/"), "/")
+	if want := wanted(ptr); want != "" && strings.HasPrefix(target, "/components/") && name != "" && !strings.Contains(name, "/") && section != want {
+		r.wrong(ptr)
+		r.k.add(nil, "openapi-invalid", ptr, n.Line, "refer to one of #/components/"+want, "%q is not of the kind that belongs here", n.Value)
+	}
+}
+
+// wrong notes what kin-openapi gets instead of a reference.
+func (r *refs) wrong(ptr string) {
+	text := map[string]string{
+		"schemas": `{}`, "responses": `{"description": "-"}`, "headers": `{"schema": {}}`, "examples": `{}`, "requestBodies": `{"content": {}}`,
+	}[wanted(ptr)]
+	if text == "" {
+		r.bad = true
 		return
 	}
-	r.bad = true
-	var names []string
-	for _, e := range document.Entries(to) {
-		names = append(names, e.Key)
+	r.instead[ptr] = text
+}
+
+// wanted is the section of components from which a reference at a pointer must
+// be; "" if that cannot be told.
+func wanted(ptr string) string {
+	last := ptr[strings.LastIndexByte(ptr, '/')+1:]
+	above := parent(ptr)
+	switch above[strings.LastIndexByte(above, '/')+1:] {
+	case "properties", "patternProperties", "allOf", "oneOf", "anyOf", "prefixItems", "$defs", "schemas":
+		return "schemas"
+	case "responses":
+		return "responses"
+	case "parameters":
+		return "parameters"
+	case "headers":
+		return "headers"
+	case "examples":
+		return "examples"
+	case "requestBodies":
+		return "requestBodies"
 	}
-	last := target[strings.LastIndexByte(target, '/')+1:]
-	r.k.add(nil, "dangling-reference", ptr, n.Line, didYouMean(last, names), "%q leads nowhere", n.Value)
+	switch last {
+	case "schema", "items", "additionalProperties", "not":
+		return "schemas"
+	case "requestBody":
+		return "requestBodies"
+	}
+	return ""
 }
 
 // throughRef reports whether a pointer exists once the references on its way
@@ -169,7 +232,7 @@ func (k *checker) throughRef(pointer string) bool {
 // numbered writes the document as JSON with a line for every value, and lists
 // the pointer of each line: kin-openapi reports lines, and these are ours.
 // x-session is left out: it is not OpenAPI's business.
-func numbered(root *yaml.Node) (text string, pointers []string) {
+func numbered(root *yaml.Node, instead map[string]string) (text string, pointers []string) {
 	var b strings.Builder
 	var write func(n *yaml.Node, ptr string)
 	line := func(ptr string) {
@@ -177,6 +240,10 @@ func numbered(root *yaml.Node) (text string, pointers []string) {
 		pointers = append(pointers, ptr)
 	}
 	write = func(n *yaml.Node, ptr string) {
+		if text, ok := instead[ptr]; ok {
+			b.WriteString(text)
+			return
+		}
 		n = document.Follow(n)
 		switch n.Kind {
 		case yaml.MappingNode:
@@ -312,6 +379,17 @@ func (k *checker) kinFinding(err error, pointers []string, refs map[string][]pla
 		at += value.Pointer(names[0])
 		fix = "what is your own begins with x-"
 	}
+	if strings.Contains(message, "undefined security scheme") || strings.Contains(message, "have the same operation id") {
+		return // said by the reader, with what would work
+	}
+	if m := wrongType.FindStringSubmatch(message); m != nil {
+		k.wrongType(m[1], m[2], pointers)
+		return
+	}
+	if m := quotedPath.FindStringSubmatch(message); m != nil && at == "/paths" {
+		at += value.Pointer(m[1])
+	}
+	at = k.element(at)
 	if m := badRef.FindStringSubmatch(message); m != nil {
 		message = fmt.Sprintf("%q is no %s", m[1], m[2])
 		if p, ok := misplaced(refs[m[1]], m[2]); ok {
@@ -323,6 +401,8 @@ func (k *checker) kinFinding(err error, pointers []string, refs map[string][]pla
 }
 
 var (
+	wrongType   = regexp.MustCompile(`cannot unmarshal (\w+)(?: [^ ]+)? into (?:Go struct )?field ([\w.]+) of type`)
+	quotedPath  = regexp.MustCompile(`^path "([^"]+)"`)
 	extraFields = regexp.MustCompile(`^extra sibling fields: \[([^\]]+)\]`)
 	badRef      = regexp.MustCompile(`^bad data in "([^"]+)" \(expecting ref to (.+) object\)`)
 )
@@ -336,6 +416,65 @@ func (k *checker) emptyText(at, field string) bool {
 		return v.Value == ""
 	}
 	return strings.HasSuffix(at, "/"+name) && n.Kind == yaml.ScalarNode && n.Value == ""
+}
+
+// wrongType reports a member that has another type than OpenAPI gives it.
+// kin-openapi says the name of the member and no place: it is the first so
+// called that has the type it complains of.
+func (k *checker) wrongType(got, field string, pointers []string) {
+	name := field[strings.LastIndexByte(field, '.')+1:]
+	at := ""
+	for _, p := range pointers {
+		if !strings.HasSuffix(p, "/"+name) {
+			continue
+		}
+		if n := k.c.Doc.At(p); n != nil && jsonType(n) == got {
+			at = p
+			break
+		}
+	}
+	for _, f := range k.out {
+		if f.Pointer == at {
+			return
+		}
+	}
+	article := "a "
+	if got == "array" || got == "object" {
+		article = "an "
+	}
+	k.add(nil, "openapi-invalid", at, 0, "", "%s cannot be %s%s", name, article, got)
+}
+
+func jsonType(n *yaml.Node) string {
+	switch v := document.Value(n).(type) {
+	case nil:
+		return "null"
+	case bool:
+		return "bool"
+	case json.Number:
+		return "number"
+	case string:
+		return "string"
+	case []any:
+		return "array"
+	default:
+		_ = v
+		return "object"
+	}
+}
+
+// element returns the list element whose first member is at the pointer: for
+// a map in a list, kin-openapi gives the line of its first member.
+func (k *checker) element(at string) string {
+	up := parent(at)
+	list := k.c.Doc.At(parent(up))
+	if list == nil || list.Kind != yaml.SequenceNode {
+		return at
+	}
+	if e := document.Entries(k.c.Doc.At(up)); len(e) > 0 && up+value.Pointer(e[0].Key) == at {
+		return up
+	}
+	return at
 }
 
 // holder returns the object at a pointer or above it that has a member.

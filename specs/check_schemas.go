@@ -16,7 +16,7 @@ import (
 // schemas checks that every schema compiles, and that every example and default
 // fits its own.
 func (k *checker) schemas() {
-	w := &schemaWalk{k: k, done: map[string]bool{}}
+	w := &schemaWalk{k: k, seen: map[*yaml.Node]bool{}, done: map[*yaml.Node]bool{}}
 	root := k.c.Doc.Root
 	components := document.Get(root, "components")
 	section := func(name string, f func(n *yaml.Node, ptr string)) {
@@ -75,7 +75,8 @@ func (w *schemaWalk) extension() {
 // examples. What a $ref leads to is visited where it stands.
 type schemaWalk struct {
 	k    *checker
-	done map[string]bool // pointers of schemas
+	seen map[*yaml.Node]bool // schemas whose defaults have been checked
+	done map[*yaml.Node]bool // an alias is the same schema in many places
 }
 
 func isRef(n *yaml.Node) bool {
@@ -190,10 +191,11 @@ func isJSON(media string) bool {
 
 // schema compiles a schema in both directions and looks at its defaults.
 func (w *schemaWalk) schema(n *yaml.Node, ptr string) {
-	if w.done[ptr] {
+	n = document.Follow(n)
+	if w.done[n] || w.k.full() {
 		return
 	}
-	w.done[ptr] = true
+	w.done[n] = true
 	for _, dir := range []schema.Direction{schema.Request, schema.Response} {
 		if _, err := w.k.c.Schemas.Compile(ptr, dir); err != nil {
 			w.k.schemaError(err, ptr)
@@ -217,9 +219,11 @@ const maxSchemaDepth = 60
 
 // defaults checks the default of a schema and of those inside it.
 func (w *schemaWalk) defaults(n *yaml.Node, ptr string, depth int) {
-	if depth > maxSchemaDepth || n.Kind != yaml.MappingNode || isRef(n) {
+	n = document.Follow(n)
+	if depth > maxSchemaDepth || w.seen[n] || n.Kind != yaml.MappingNode || isRef(n) {
 		return
 	}
+	w.seen[n] = true
 	for _, e := range document.Entries(n) {
 		at := ptr + value.Pointer(e.Key)
 		switch e.Key {
@@ -272,6 +276,9 @@ func (w *schemaWalk) judge(n *yaml.Node, at, schemaAt string, x any, dir schema.
 }
 
 func (k *checker) judge(n *yaml.Node, at, schemaAt string, x any, dir schema.Direction, what string) {
+	if k.full() {
+		return
+	}
 	v, err := k.c.Schemas.Compile(schemaAt, dir)
 	if err != nil {
 		return // said where the schema stands

@@ -81,11 +81,13 @@ const (
 // shapeOf is what a value is that fits any of these schemas.
 func (k *checker) shapeOf(nodes []*schema.Node) shape {
 	var flat []*schema.Node
+	seen := map[string]bool{} // alternatives may refer to themselves
 	var flatten func(n *schema.Node, depth int)
 	flatten = func(n *schema.Node, depth int) {
-		if n == nil || len(flat) > maxAlternatives {
+		if n == nil || len(flat) > maxAlternatives || seen[n.Pointer] {
 			return
 		}
+		seen[n.Pointer] = true
 		alts := n.Alternatives()
 		if depth < maxAlternating {
 			for _, a := range alts {
@@ -188,12 +190,16 @@ func (e *scopes) member(s shape, name string) (shape, bool, []string) {
 		return shape{}, false, sortedKeys(c.settings)
 	case whatSession:
 		m := e.sessionMembers()
-		x, ok := m[name]
-		return x, ok, sortedKeys(m)
+		if x, ok := m[name]; ok {
+			return x, true, nil
+		}
+		return shape{}, false, sortedKeys(m)
 	case whatToken:
 		m := e.tokenMembers()
-		x, ok := m[name]
-		return x, ok, sortedKeys(m)
+		if x, ok := m[name]; ok {
+			return x, true, nil
+		}
+		return shape{}, false, sortedKeys(m)
 	case whatRequest:
 		m := map[string]shape{
 			"method": text(), "body": e.body(),
@@ -249,13 +255,13 @@ func (e *scopes) objectMember(s shape, name string) (shape, bool, []string) {
 
 func (e *scopes) recordMember(k *RecordKind, name string) (shape, bool, []string) {
 	c := e.k.c
-	names := append(slices.Clone(k.Order), "sessions")
 	if f, ok := k.Fields[name]; ok {
 		return e.fieldShape(f), true, nil
 	}
 	if name == "sessions" {
 		return listOf(shape{what: whatSession}), true, nil
 	}
+	names := append(slices.Clone(k.Order), "sessions")
 	for _, t := range c.Tokens {
 		if t.Limit == nil {
 			continue

@@ -2,6 +2,7 @@ package specs
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,7 +27,7 @@ const (
 	typeDepth = 3
 	// maxTypes bounds the environment of one expression: a record with a
 	// thousand references is legal, and its third power is not affordable.
-	maxTypes = 20_000
+	maxTypes = 4_000
 )
 
 func newTyper() *typer {
@@ -77,8 +78,11 @@ func (t *typer) check(e *scopes, src string, tree ast.Node) (message string) {
 	return plainTypes(strings.SplitN(err.Error(), "\n", 2)[0])
 }
 
+var bareInt = regexp.MustCompile(`\bint\b`)
+
 // plainTypes writes a message of expr in the words of a contract.
 func plainTypes(s string) string {
+	s = bareInt.ReplaceAllString(s, "integer")
 	return strings.NewReplacer(
 		"time.Time", "time", "time.Duration", "duration", "map[string]interface {}", "object", "[]interface {}", "list",
 		"interface {}", "anything", "float32", "number", "float64", "number", "bool", "boolean",

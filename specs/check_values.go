@@ -72,7 +72,7 @@ func (k *checker) values() {
 func (k *checker) proofValues(e *scopes, p *Proof) {
 	for _, b := range p.binds() {
 		for _, t := range b.Alts {
-			if t.Kind == Compare {
+			if t.Kind == Compare && !k.saidByReader(e, t.Value) {
 				k.value(e, t.Value, read)
 			}
 		}
@@ -86,6 +86,24 @@ func (k *checker) proofValues(e *scopes, p *Proof) {
 			k.add(e.op, "unknown-name", p.Pointer+"/same", p.Line, didYouMean(s, append(names, "session", "none")), "same: session.holds has no fact %q", s)
 		}
 	}
+}
+
+// saidByReader reports a field that a kind of record does not have.
+func (k *checker) saidByReader(e *scopes, v *Value) bool {
+	if v == nil || v.Whole() == nil || len(v.Whole().Path) != 1 {
+		return false
+	}
+	r := v.Whole()
+	s, ok := e.role(r.Root)
+	kind := s.record
+	if !ok {
+		kind = k.c.Record(r.Root)
+	}
+	if kind == nil {
+		return false
+	}
+	_, has := kind.Fields[r.Path[0]]
+	return !has
 }
 
 func (k *checker) set(e *scopes, s *Set) {

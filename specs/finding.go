@@ -50,7 +50,13 @@ func (f Findings) sorted() Findings {
 		if a.Line != b.Line {
 			return a.Line < b.Line
 		}
-		return a.Code < b.Code
+		if a.Code != b.Code {
+			return a.Code < b.Code
+		}
+		if a.Pointer != b.Pointer {
+			return a.Pointer < b.Pointer
+		}
+		return a.Message < b.Message
 	})
 	return f
 }
@@ -89,7 +95,11 @@ func Codes() map[string]string {
 func nearest(name string, candidates []string) string {
 	best, bestD := "", 1+len(name)/3
 	for _, c := range candidates {
-		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < bestD || d == bestD && best == "" {
+		if len(name) > 2 && len(c) > len(name) && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {
+			return c // cut short
+		}
+		// A name that has no letter in common was never meant.
+		if d := distance(strings.ToLower(name), strings.ToLower(c)); d < max(len(name), len(c)) && (d < bestD || d == bestD && best == "") {
 			best, bestD = c, d
 		}
 	}

@@ -127,12 +127,16 @@ func LoadData(name, file string, data []byte) (*Contract, error) {
 		findings = append(findings, check(c)...)
 	}
 	if len(findings) > 0 {
-		return c, findings.sorted()
+		return c, findings.once().sorted()
 	}
 	return c, nil
 }
 
 func parse(name, file string, data []byte) (*Contract, Findings) {
+	return (&reader{}).parse(name, file, data)
+}
+
+func (p *reader) parse(name, file string, data []byte) (*Contract, Findings) {
 	doc, err := document.Parse(file, data)
 	if err != nil {
 		f := Finding{Code: "not-readable", File: file, Message: err.Error()}
@@ -147,7 +151,7 @@ func parse(name, file string, data []byte) (*Contract, Findings) {
 		Failures: FailureTable{}, settings: map[string]*Setting{}, records: map[string]*RecordKind{}, tokens: map[string]*TokenKind{},
 		ops: map[string]*Operation{}, codecs: codecs(),
 	}
-	p := &reader{c: c, doc: doc}
+	p.c, p.doc = c, doc
 	p.document()
 	return c, p.findings
 }

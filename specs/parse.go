@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type reader struct {
 	c        *Contract
 	doc      *document.Document
 	findings Findings
+	// words, if not nil, collects which words each thing has: the test of the
+	// extension's JSON Schema compares the two.
+	words map[string][]string
 }
 
 func (p *reader) add(code string, n *yaml.Node, pointer, message, fix string) {
@@ -44,6 +48,9 @@ func (p *reader) fields(n *yaml.Node, ptr, what string, words map[string]func(n 
 	if document.Follow(n).Kind != yaml.MappingNode {
 		p.addf("bad-type", n, ptr, "write it as a map of: "+strings.Join(sortedKeys(words), ", "), "%s is a map", what)
 		return
+	}
+	if p.words != nil {
+		p.words[what] = sortedKeys(words)
 	}
 	for _, e := range document.Entries(n) {
 		f, ok := words[e.Key]
@@ -210,7 +217,10 @@ func (p *reader) mark(n *yaml.Node, ptr string) (Mark, bool) {
 }
 
 func (p *reader) wantEvidence(e Evidence, n *yaml.Node, ptr, what string) {
-	if !e.Given() {
+	// A mark that does not parse has been reported already.
+	if !e.Given() && !slices.ContainsFunc(p.findings, func(f Finding) bool {
+		return f.Code == "no-evidence" && strings.HasPrefix(f.Pointer, ptr+"/evidence")
+	}) {
 		p.addf("no-evidence", n, ptr, "add evidence: documented SOURCE, observed SOURCE, or inferred REASON", "%s does not say what it rests on", what)
 	}
 }

@@ -186,7 +186,7 @@ func (p *reader) security(op *Operation, n *yaml.Node, ptr string) {
 // every word that is not given here.
 func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 	op, x := o.op, o.x
-	own := x
+	own, circle := x, false
 	seen := map[string]bool{op.ID: true}
 	done := map[string]bool{}
 	for x != nil {
@@ -201,6 +201,10 @@ func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 		}
 		words["like"] = func(n *yaml.Node, ptr string) {
 			target, ok := nodes[n.Value]
+			if ok && seen[n.Value] && x != own {
+				circle = true
+				return
+			}
 			if !ok || seen[n.Value] {
 				p.addf("needless-like", n, ptr, didYouMean(n.Value, sortedKeys(nodes)), "like names %q, which is no other operation", n.Value)
 				return
@@ -220,6 +224,9 @@ func (p *reader) operation(o pendingOp, nodes map[string]*yaml.Node) {
 			o.ptr = p.c.ops[nextID].Pointer + "/x-session"
 		}
 		x = next
+	}
+	if n := document.Get(own, "like"); circle && n != nil {
+		p.addf("needless-like", n, op.Pointer+"/x-session/like", "let one of them say it all", "like leads from %s back to an operation that it came through", op.ID)
 	}
 }
 

@@ -243,7 +243,7 @@ func (p *reader) requestEach(n *yaml.Node, ptr string) []*Each {
 		if f := document.Get(e.Node, "finds"); f != nil {
 			p.finds(f, at+"/finds", ea.Finds)
 		}
-		p.fields(e.Node, at, "each", map[string]func(*yaml.Node, string){
+		p.fields(e.Node, at, "each of a proof", map[string]func(*yaml.Node, string){
 			"finds": nil,
 			"bind":  func(n *yaml.Node, ptr string) { ea.Binds = p.requestBinds(n, ptr, ea.Finds, nil) },
 		})

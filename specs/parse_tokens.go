@@ -230,7 +230,7 @@ func (p *reader) examples(n *yaml.Node, ptr string) {
 					at := ptr + value.Pointer(e.Key)
 					l, ok := p.location(e.KeyAt, e.Key, at, true)
 					ee := &ExampleEach{At: l, Pointer: at, Line: e.Line}
-					p.fields(e.Node, at, "each", map[string]func(*yaml.Node, string){
+					p.fields(e.Node, at, "each of an example", map[string]func(*yaml.Node, string){
 						"in":   func(n *yaml.Node, ptr string) { ee.In = p.expr(n, ptr) },
 						"as":   func(n *yaml.Node, ptr string) { ee.As = p.text(n, ptr, "as") },
 						"bind": func(n *yaml.Node, ptr string) { ee.Binds = p.answerBinds(n, ptr) },

@@ -2,6 +2,7 @@ package specs
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mockauth/mockauth/internal/schema"
 )
@@ -37,7 +38,7 @@ func (o *Operation) locations() {
 		walk(pr)
 	}
 	for _, m := range o.Body {
-		secretMembers(m.Schema, nil, 0, func(tokens []string) {
+		secretMembers(m.Schema, func(tokens []string) {
 			o.Secrets = append(o.Secrets, Location{In: InBody, Tokens: tokens})
 		})
 	}
@@ -54,20 +55,47 @@ func (o *Operation) CarriesSecret(field string) bool {
 	return false
 }
 
+// maxMembers bounds the search for secrets in one body, whose schema may hold
+// itself many times over. The members nearest to the root come first, so what
+// is left out of a body that is larger lies deep in it.
+const maxMembers = 20_000
+
 // secretMembers visits the members of a schema with format: password. Eight
 // levels are deeper than any documented request.
-func secretMembers(n *schema.Node, at []string, depth int, f func([]string)) {
-	if n == nil || depth > 8 {
-		return
+func secretMembers(n *schema.Node, f func([]string)) {
+	type item struct {
+		n  *schema.Node
+		at []string
 	}
-	for _, p := range n.Properties() {
-		here := append(slices.Clone(at), p.Name)
-		if p.Schema.Format == "password" {
-			f(here)
+	seen := map[string]bool{} // an alternative may be the schema itself
+	queue := []item{{n, nil}}
+	for i := 0; i < len(queue) && i < maxMembers; i++ {
+		n, at := queue[i].n, queue[i].at
+		key := strings.Join(at, "/") + "#" + schemaPointer(n)
+		if n == nil || len(at) > 8 || seen[key] {
+			continue
 		}
-		secretMembers(p.Schema, here, depth+1, f)
+		seen[key] = true
+		for _, p := range n.Properties() {
+			here := append(slices.Clone(at), p.Name)
+			if p.Schema.Format == "password" {
+				f(here)
+			}
+			if len(queue) < maxMembers {
+				queue = append(queue, item{p.Schema, here})
+			}
+		}
+		for _, a := range n.Alternatives() {
+			if len(queue) < maxMembers {
+				queue = append(queue, item{a, at})
+			}
+		}
 	}
-	for _, a := range n.Alternatives() {
-		secretMembers(a, at, depth+1, f)
+}
+
+func schemaPointer(n *schema.Node) string {
+	if n == nil {
+		return ""
 	}
+	return n.Pointer
 }

@@ -51,7 +51,8 @@ a shipped system; anything else is an OpenAPI file or a folder with one.
 Shipped systems: ` + strings.Join(specs.Systems(), ", ") + `.
 
 Every flag has a variable, MOCKAUTH_ and its name: MOCKAUTH_PORT=0. The flag
-wins; lists are divided by commas.`,
+wins. --profile, --set and --accounts may be given several times; in a variable
+their values are divided by commas.`,
 		Example: `  mockauth serve
   mockauth serve SYSTEM --port 0 --ready-file ready
   mockauth serve SYSTEM --profile SYSTEM=NAME

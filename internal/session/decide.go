@@ -306,18 +306,29 @@ func sentence(s string) string {
 }
 
 // issuers names the operations that hand out a kind of token, the first two.
+// Those that do so only at times are named if there are no others: a logout
+// that brings an application back is not the way to a token.
 func (d *Decision) issuers(kind, or string) string {
 	c := d.scope.m.Contract
-	var from []string
+	var always, atTimes []string
 	for _, op := range c.Operations {
 		for _, i := range op.Issues {
-			if i.Token.Name == kind && len(from) < 2 {
-				from = append(from, op.Method+" "+c.BasePaths[0]+op.Path)
-				break
+			if i.Token.Name != kind {
+				continue
 			}
+			if where := op.Method + " " + c.BasePaths[0] + op.Path; i.When == nil {
+				always = append(always, where)
+			} else {
+				atTimes = append(atTimes, where)
+			}
+			break
 		}
 	}
-	return strings.Join(from, or)
+	from := always
+	if len(from) == 0 {
+		from = atTimes
+	}
+	return strings.Join(from[:min(2, len(from))], or)
 }
 
 // where says, as the end of a sentence, which operations hand out a kind.

@@ -83,9 +83,21 @@ func (d *Decision) end(x any) {
 func (d *Decision) facts(with []specs.NamedValue) map[string]any {
 	out := map[string]any{}
 	for _, w := range with {
-		out[w.Name] = d.factValue(w)
+		out[w.Name] = d.fact(w)
 	}
 	return out
+}
+
+// fact gives the members of an object the order of the fact's schema: an
+// expression makes a map, which has none, and a JWT writes what it is given.
+func (d *Decision) fact(w specs.NamedValue) any {
+	v := d.factValue(w)
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	f, _ := d.scope.m.Contract.Session.Fact(w.Name)
+	return order(m, f.Schema)
 }
 
 func (d *Decision) factValue(w specs.NamedValue) any {
@@ -164,7 +176,7 @@ func (d *Decision) set(set *specs.Set) {
 			d.Facts = map[string]any{}
 		}
 		for _, v := range set.Values {
-			d.Facts[v.Name] = d.factValue(v)
+			d.Facts[v.Name] = d.fact(v)
 		}
 		return
 	}
