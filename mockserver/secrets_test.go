@@ -468,6 +468,27 @@ func TestASecretOfTheWorldIsHiddenInPlacesThatAreNotForIt(t *testing.T) {
 	}
 }
 
+func TestARefusalThatNamesWhatWasSentNamesNoSecret(t *testing.T) {
+	server, err := mockserver.New(mockserver.System("wedia"), mockserver.File("testdata/strict"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for sent, want := range map[string]string{"innocent": `"innocent"`, "demo-john": `"[masked]"`} {
+		rec := httptest.NewRecorder()
+		server.ServeHTTP(rec, httptest.NewRequest("GET", "/strict/thing?"+sent+"=1", nil))
+		var p struct {
+			Detail string `json:"detail"`
+		}
+		if err := json.Unmarshal(rec.Body.Bytes(), &p); err != nil {
+			t.Fatalf("%v: %s", err, rec.Body)
+		}
+		why := rec.Header().Get("Mockauth-Why")
+		if rec.Code != http.StatusBadRequest || !strings.Contains(p.Detail, want) || !strings.Contains(why, want) {
+			t.Errorf("%s: %d, detail %q, why %q; want 400, and both with %s", sent, rec.Code, p.Detail, why, want)
+		}
+	}
+}
+
 // to sends the request with a secret in it, and returns what the answer says in
 // words of its own.
 func (q secretRequest) to(handler http.Handler, secret string) []string {

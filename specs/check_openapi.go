@@ -369,7 +369,7 @@ func (k *checker) kinFinding(err error, pointers []string, refs map[string][]pla
 	if strings.HasPrefix(message, "field default is required") && document.Get(n, "default") != nil {
 		return // an empty default is one: a server's base path may be none
 	}
-	if m := extraFields.FindStringSubmatch(message); m != nil {
+	if m := regexp.MustCompile(extraFields).FindStringSubmatch(message); m != nil {
 		names := strings.Fields(m[1])
 		at = k.holder(at, names[0])
 		message = "OpenAPI has no member " + strconv.Quote(names[0]) + " here"
@@ -382,15 +382,15 @@ func (k *checker) kinFinding(err error, pointers []string, refs map[string][]pla
 	if strings.Contains(message, "undefined security scheme") || strings.Contains(message, "have the same operation id") {
 		return // said by the reader, with what would work
 	}
-	if m := wrongType.FindStringSubmatch(message); m != nil {
+	if m := regexp.MustCompile(wrongType).FindStringSubmatch(message); m != nil {
 		k.wrongType(m[1], m[2], pointers)
 		return
 	}
-	if m := quotedPath.FindStringSubmatch(message); m != nil && at == "/paths" {
+	if m := regexp.MustCompile(quotedPath).FindStringSubmatch(message); m != nil && at == "/paths" {
 		at += value.Pointer(m[1])
 	}
 	at = k.element(at)
-	if m := badRef.FindStringSubmatch(message); m != nil {
+	if m := regexp.MustCompile(badRef).FindStringSubmatch(message); m != nil {
 		message = fmt.Sprintf("%q is no %s", m[1], m[2])
 		if p, ok := misplaced(refs[m[1]], m[2]); ok {
 			k.add(nil, "openapi-invalid", p.pointer, p.line, "refer to one of the kind that belongs there", "%s", message)
@@ -400,11 +400,13 @@ func (k *checker) kinFinding(err error, pointers []string, refs map[string][]pla
 	k.add(nil, "openapi-invalid", at, 0, fix, "%s", tidyKin(message))
 }
 
-var (
-	wrongType   = regexp.MustCompile(`cannot unmarshal (\w+)(?: [^ ]+)? into (?:Go struct )?field ([\w.]+) of type`)
-	quotedPath  = regexp.MustCompile(`^path "([^"]+)"`)
-	extraFields = regexp.MustCompile(`^extra sibling fields: \[([^\]]+)\]`)
-	badRef      = regexp.MustCompile(`^bad data in "([^"]+)" \(expecting ref to (.+) object\)`)
+// Patterns of kin-openapi's messages, compiled when there is one: a server that
+// starts has none.
+const (
+	wrongType   = `cannot unmarshal (\w+)(?: [^ ]+)? into (?:Go struct )?field ([\w.]+) of type`
+	quotedPath  = `^path "([^"]+)"`
+	extraFields = `^extra sibling fields: \[([^\]]+)\]`
+	badRef      = `^bad data in "([^"]+)" \(expecting ref to (.+) object\)`
 )
 
 // emptyText reports whether a text that must not be empty is there and is: the

@@ -78,11 +78,9 @@ func (t *typer) check(e *scopes, src string, tree ast.Node) (message string) {
 	return plainTypes(strings.SplitN(err.Error(), "\n", 2)[0])
 }
 
-var bareInt = regexp.MustCompile(`\bint\b`)
-
 // plainTypes writes a message of expr in the words of a contract.
 func plainTypes(s string) string {
-	s = bareInt.ReplaceAllString(s, "integer")
+	s = regexp.MustCompile(`\bint\b`).ReplaceAllString(s, "integer")
 	return strings.NewReplacer(
 		"time.Time", "time", "time.Duration", "duration", "map[string]interface {}", "object", "[]interface {}", "list",
 		"interface {}", "anything", "float32", "number", "float64", "number", "bool", "boolean",

@@ -4,8 +4,8 @@
 //
 //	load -url http://127.0.0.1:4010/login -method POST -body '{}' -type application/json
 //
-// prints requests per second, and the median and 99th percentile in
-// microseconds. It talks to loopback only. An answer that is not 2xx ends it
+// prints requests per second, the median and 99th percentile in microseconds,
+// and how many requests were sent in all, the uncounted first ones included. It talks to loopback only. An answer that is not 2xx ends it
 // with code 1: a fast refusal is no result.
 package main
 
@@ -64,7 +64,8 @@ func run(j job, warm time.Duration) error {
 	if j.duration > time.Minute || j.connections < 1 || j.connections > 256 {
 		return fmt.Errorf("at most a minute, and 1 to 256 connections")
 	}
-	if _, err := j.send(warm); err != nil {
+	first, err := j.send(warm)
+	if err != nil {
 		return err
 	}
 	took, err := j.send(j.duration)
@@ -73,7 +74,7 @@ func run(j job, warm time.Duration) error {
 	}
 	slices.Sort(took)
 	at := func(p float64) int64 { return took[int(p*float64(len(took)-1))].Microseconds() }
-	fmt.Printf("%.0f %d %d\n", float64(len(took))/j.duration.Seconds(), at(0.5), at(0.99))
+	fmt.Printf("%.0f %d %d %d\n", float64(len(took))/j.duration.Seconds(), at(0.5), at(0.99), len(first)+len(took))
 	return nil
 }
 
