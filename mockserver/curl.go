@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -19,6 +20,9 @@ func (s *Server) curl(sys *system, root string) string {
 		}
 		best, fewest := "", 0
 		for _, p := range op.Accepts {
+			if !s.base.offers(sys, op, p) {
+				continue
+			}
 			if line := s.curlFor(sys, op, p, root); line != "" && (best == "" || len(p.Binds) < fewest) {
 				best, fewest = line, len(p.Binds)
 			}
@@ -41,6 +45,13 @@ func (s *Server) curlFor(sys *system, op *specs.Operation, p *specs.Proof, root 
 	}
 	if len(op.Body) == 0 || len(op.Security) > 0 && !op.Anonymous {
 		return ""
+	}
+	// Of the documented request only what no proof reads is kept, such as a type
+	// of session: the rest is this account's.
+	for _, l := range op.Proves {
+		if l.In == specs.InBody {
+			body, _ = removeAt(body, l.Tokens).(value.Object)
+		}
 	}
 	for _, b := range p.Binds {
 		if b.At.In != specs.InBody || len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindRecord {
@@ -115,6 +126,35 @@ func setAt(body any, tokens []string, v any) any {
 	cur, _ := o.Get(tokens[0])
 	o.Set(tokens[0], setAt(cur, tokens[1:], v))
 	return o
+}
+
+// removeAt takes a member out, and what is left empty by it.
+func removeAt(body any, tokens []string) any {
+	o, ok := body.(value.Object)
+	if !ok || len(tokens) == 0 {
+		return body
+	}
+	if len(tokens) > 1 {
+		if cur, ok := o.Get(tokens[0]); ok {
+			inner := removeAt(cur, tokens[1:])
+			if x, ok := inner.(value.Object); !ok || len(x) > 0 {
+				o.Set(tokens[0], inner)
+				return o
+			}
+		}
+	}
+	o.Delete(tokens[0])
+	return o
+}
+
+// offers reports whether a proof exists under the settings of the world.
+func (w *World) offers(sys *system, op *specs.Operation, p *specs.Proof) bool {
+	st := w.state(sys)
+	ok := false
+	st.store.Update(func(tx session.Tx) {
+		ok = st.machine.Offers(op, p, session.Moment{Now: w.clock.Now(), Tx: tx})
+	})
+	return ok
 }
 
 // shell quotes a text for a POSIX shell.

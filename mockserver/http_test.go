@@ -22,10 +22,10 @@ import (
 	"github.com/mockauth/mockauth/specs"
 )
 
-// A request may take no longer than this, however bad it is. One that does is
-// sent again: on a machine that does something else as well, only what is slow
-// each time is slow.
-const patience = time.Second
+// A request may take no longer than this, however bad it is: the worst takes
+// some 0.1 s. One that takes longer is sent again: on a machine that does
+// something else as well, only what is slow each time is slow.
+const patience = time.Second * slowdown
 
 // login is one call of a system that opens a session.
 type login struct {

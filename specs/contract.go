@@ -160,6 +160,7 @@ type Locks struct {
 type Need struct {
 	That     *Expr
 	Else     string
+	Why      string // one sentence for who is refused: what is wrong, and what would work
 	Evidence Evidence
 }
 

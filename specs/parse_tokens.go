@@ -133,6 +133,7 @@ func (p *reader) needs(n *yaml.Node, ptr string) []*Need {
 		need := &Need{}
 		p.fields(n, ptr, "needs", map[string]func(*yaml.Node, string){
 			"that":     func(n *yaml.Node, ptr string) { need.That = p.expr(n, ptr) },
+			"why":      func(n *yaml.Node, ptr string) { need.Why = p.text(n, ptr, "why") },
 			"else":     func(n *yaml.Node, ptr string) { need.Else = p.reason(n, ptr) },
 			"evidence": func(n *yaml.Node, ptr string) { need.Evidence = p.evidence(n, ptr) },
 		})

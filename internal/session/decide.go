@@ -18,6 +18,13 @@ func (m *Machine) Offered(op *specs.Operation, now Moment) bool {
 	return ok
 }
 
+// Offers reports whether a proof of an operation exists under the settings of
+// the world, whatever the request.
+func (m *Machine) Offers(op *specs.Operation, p *specs.Proof, at Moment) bool {
+	ok, _ := p.When.Holds(m.scope(op, &Request{}, at))
+	return ok
+}
+
 // MediaType evaluates the contract's `media`: the media type of the answer, or
 // "" if Accept decides.
 func (m *Machine) MediaType(op *specs.Operation, req *Request, now Moment) string {
@@ -110,7 +117,10 @@ func (d *Decision) decide() *Failure {
 }
 
 func (d *Decision) needFailure(n *specs.Need) *Failure {
-	f := &Failure{Reason: n.Else, Why: fmt.Sprintf("The contract wants %q here, and it does not hold.", n.That.Src)}
+	f := &Failure{Reason: n.Else, Why: n.Why}
+	if f.Why == "" {
+		f.Why = fmt.Sprintf("The contract wants that %s, and it does not hold.", n.That.Src)
+	}
 	// What the reason is about, if the condition looks at one member of the
 	// request: its name and value, for texts that repeat them.
 	names, err := n.That.Names()

@@ -57,10 +57,7 @@ func newRig(t *testing.T, system, profile string) *rig {
 // were issued so far.
 func (r *rig) attempts(op *specs.Operation) []*session.Request {
 	out := []*session.Request{r.request(op)}
-	ways := [][]*specs.Proof{nil}
-	for _, alt := range op.Security {
-		ways = append(ways, alt)
-	}
+	ways := append([][]*specs.Proof{nil}, op.Security...)
 	for _, way := range ways {
 		for _, accepted := range append([]*specs.Proof{nil}, op.Accepts...) {
 			proofs := slices.Clone(way)
@@ -230,9 +227,9 @@ func everyMoment(t *testing.T, f func(r *rig, op *specs.Operation, q *session.Re
 	}
 }
 
-// learn remembers what a decision issued.
-func (r *rig) learn(tx session.Tx, d *session.Decision, secrets []string) {
-	for _, text := range secrets {
+// learn remembers the tokens that were made.
+func (r *rig) learn(tx session.Tx, made []string) {
+	for _, text := range made {
 		if t := tx.Token(text); t != nil {
 			r.tokens[t.Kind.Name] = text
 		}
@@ -271,7 +268,7 @@ func TestDecideIsPure(t *testing.T) {
 		if err != nil {
 			r.t.Errorf("%s: %s cannot be applied: %v", op.ID, second.Outcome(), err)
 		}
-		r.learn(at.Tx, second, made)
+		r.learn(at.Tx, made)
 		lock <- struct{}{}
 		if second.Failure == nil {
 			decided++
@@ -294,7 +291,7 @@ func TestRefusalHasNoEffects(t *testing.T) {
 			r.t.Errorf("%s: %v", op.ID, err)
 		}
 		if d.Failure == nil {
-			r.learn(at.Tx, d, made)
+			r.learn(at.Tx, made)
 			return
 		}
 		if len(d.Consume)+len(d.Touch)+len(d.Ends)+len(d.Opens)+len(d.Creates)+len(d.Sets)+len(d.Issue)+len(d.Facts)+len(d.Proven) > 0 || d.Resume != nil || len(made) > 0 {

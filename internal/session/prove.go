@@ -348,7 +348,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 			if b.Alts[0].Secret {
 				return d.wrongSecret(g, b, known)
 			}
-			return d.unknown(g, b, fmt.Sprintf("%s names another %s than the one that is logged in.", sentence(b.At.Describe()), g.role))
+			return d.unknown(g, b, fmt.Sprintf("%s names another %s than the one that is logged in.", sentence(b.At.Describe()), g.kind))
 		}
 		return nil
 	}
@@ -369,14 +369,14 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 		}
 	}
 	if r == nil {
-		return d.unknown(g, finder, fmt.Sprintf("No %s has the %s that was sent in %s.", g.role, strings.Join(fieldNames(finder), " or "), finder.At.Describe()))
+		return d.unknown(g, finder, fmt.Sprintf("No %s has the %s that was sent in %s.", g.kind, strings.Join(fieldNames(finder), " or "), finder.At.Describe()))
 	}
 	for _, b := range g.binds {
 		if b == finder || b.Alts[0].Secret {
 			continue
 		}
 		if !d.matches(r, b) {
-			return d.unknown(g, b, fmt.Sprintf("The %s has another %s than was sent in %s.", g.role, strings.Join(fieldNames(b), " or "), b.At.Describe()))
+			return d.unknown(g, b, fmt.Sprintf("The %s has another %s than was sent in %s.", g.kind, strings.Join(fieldNames(b), " or "), b.At.Describe()))
 		}
 	}
 	if g.secret && r.LockedUntil.After(s.now) {
@@ -384,7 +384,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 		if r.LockedUntil.Before(Forever()) {
 			until = "for another " + inWords(r.LockedUntil.Sub(s.now))
 		}
-		return &Failure{Reason: "credentials.locked." + g.role, Why: fmt.Sprintf("Too many wrong secrets in a row: this %s is locked %s.", g.role, until)}
+		return &Failure{Reason: "credentials.locked." + g.role, Why: fmt.Sprintf("Too many wrong secrets in a row: this %s is locked %s.", g.kind, until)}
 	}
 	for _, b := range g.binds {
 		if b != finder && b.Alts[0].Secret && !d.matches(r, b) {
@@ -409,7 +409,7 @@ func fieldNames(b *specs.RequestBind) []string {
 
 func (d *Decision) wrongSecret(g *group, b *specs.RequestBind, r *Record) *Failure {
 	f := &Failure{Reason: "credentials.wrong." + g.role, Field: b.At.Field(), wrong: r,
-		Why: fmt.Sprintf("The %s in %s is not that of this %s. GET /__admin/systems lists the demo accounts.", b.Alts[0].Field, b.At.Describe(), g.role)}
+		Why: fmt.Sprintf("The %s in %s is not that of this %s. GET /__admin/systems lists the demo accounts.", b.Alts[0].Field, b.At.Describe(), g.kind)}
 	if b.Else != "" {
 		f.Reason = b.Else
 		f.wrong = nil

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"sort"
 	"strconv"
@@ -211,6 +212,10 @@ func (a *api) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
+		if a.token == "" && !local(r.Host) {
+			refuse(w, http.StatusForbidden, "The control API answers to an address or to localhost; with another host name, start with --admin-token.")
+			return
+		}
 		if a.token != "" && r.URL.Path != "/health" {
 			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 			if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare([]byte(given), []byte(a.token)) != 1 {
@@ -221,6 +226,17 @@ func (a *api) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// local reports whether a Host is an address, a localhost name, or the name of a
+// mock without a port. Any other name could be a page's own, turned to this
+// address after the page was loaded (DNS rebinding), and would be let in.
+func local(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "mock.test"
 }
 
 func refuse(w http.ResponseWriter, status int, detail string) {
