@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -457,6 +458,28 @@ func TestThePageOfAnotherOriginIsKeptFromTheControlAPI(t *testing.T) {
 	}
 	if s := p.do("POST", "/__admin/reset", "", "Origin", p.root, "Sec-Fetch-Site", "same-origin"); s.status != http.StatusNoContent {
 		t.Errorf("a page of the mock itself: %d, want 204", s.status)
+	}
+}
+
+func TestAHostNameOfAnotherIsKeptFromTheControlAPI(t *testing.T) {
+	for host, want := range map[string]int{
+		"127.0.0.1:4010": 200, "[::1]:4010": 200, "localhost": 200, "w1.localhost:4010": 200, "192.0.2.7": 200, "mock.test": 200,
+		"evil.example": 403, "evil.example:4010": 403, "localhost.evil.example": 403, "127.0.0.1.evil.example": 403,
+	} {
+		for _, token := range []string{"", "let-me-in"} {
+			m := mockserver.StartWithoutPort(t, mockserver.System("wedia"), mockserver.AdminToken(token))
+			r := httptest.NewRequest("GET", "http://"+host+"/__admin/systems", nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			rec := httptest.NewRecorder()
+			m.ServeHTTP(rec, r)
+			if token != "" {
+				if rec.Code != 200 {
+					t.Errorf("%s with the token: %d, want 200", host, rec.Code)
+				}
+			} else if rec.Code != want {
+				t.Errorf("%s: %d, want %d", host, rec.Code, want)
+			}
+		}
 	}
 }
 

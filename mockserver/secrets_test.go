@@ -185,7 +185,7 @@ func (b both) WithGroup(n string) slog.Handler { return both{b[0].WithGroup(n), 
 func (w *witness) written(t *testing.T, world *mockserver.World) (messages, words []string) {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	world.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/__admin/requests", nil))
+	world.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "http://mock.test/__admin/requests", nil))
 	data, err := json.Marshal(world.Journal())
 	if err != nil {
 		t.Fatal(err)
