@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"math/rand/v2"
+	"strconv"
 
 	"github.com/mockauth/mockauth/internal/document"
 )
@@ -111,6 +112,9 @@ func (m *mint) upper(r *big.Rat, open bool) {
 // the bounds. Where a side is open, it is bounded so that a sample is no
 // monster.
 func (m *mint) number(rnd *rand.Rand, format string, whole bool) (any, error) {
+	if n, ok := m.plain(rnd, whole); ok {
+		return n, nil
+	}
 	bounds := *m
 	switch format {
 	case "int32":
@@ -136,6 +140,21 @@ func (m *mint) number(rnd *rand.Rand, format string, whole bool) (any, error) {
 		}
 	}
 	return nil, errors.New("no number lies in its bounds")
+}
+
+// plain makes the common case, a whole number between two that fit a machine
+// word, without fractions: session ids are minted at each login.
+func (m *mint) plain(rnd *rand.Rand, whole bool) (json.Number, bool) {
+	if !whole || m.step != nil || m.lo == nil || m.hi == nil || m.loOpen || m.hiOpen ||
+		!m.lo.IsInt() || !m.hi.IsInt() || !m.lo.Num().IsInt64() || !m.hi.Num().IsInt64() {
+		return "", false
+	}
+	lo, hi := m.lo.Num().Int64(), m.hi.Num().Int64()
+	span := hi - lo + 1
+	if span <= 0 { // empty, or more than 63 bits
+		return "", false
+	}
+	return json.Number(strconv.FormatInt(lo+rnd.Int64N(span), 10)), true
 }
 
 // steps returns the steps to try, coarse first.
