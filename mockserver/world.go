@@ -304,13 +304,17 @@ func (st *state) take(operation string) string {
 	return ""
 }
 
-// Counts returns how many sessions and tokens a system has in this world.
+// Counts returns how many sessions and tokens of a system live in this world
+// now.
 func (w *World) Counts(system string) (sessions, tokens int, err error) {
 	sys, err := w.server.system(system)
 	if err != nil {
 		return 0, 0, err
 	}
-	w.state(sys).store.Update(func(tx session.Tx) { sessions, tokens = tx.Counts() })
+	st := w.state(sys)
+	st.store.Update(func(tx session.Tx) {
+		sessions, tokens = st.machine.Live(session.Moment{Now: w.clock.Now(), Tx: tx})
+	})
 	return sessions, tokens, nil
 }
 

@@ -18,6 +18,24 @@ func (m *Machine) Offered(op *specs.Operation, now Moment) bool {
 	return ok
 }
 
+// Live counts the sessions and tokens that live at this moment. It looks at
+// every session.
+func (m *Machine) Live(at Moment) (sessions, tokens int) {
+	s := m.scope(nil, &Request{}, at)
+	at.Tx.EachSession(func(x *Session) {
+		if !s.alive(x) {
+			return
+		}
+		sessions++
+		for _, text := range x.Tokens {
+			if t := at.Tx.Token(text); t != nil && s.dead(t) == "" {
+				tokens++
+			}
+		}
+	})
+	return sessions, tokens
+}
+
 // Offers reports whether a proof of an operation exists under the settings of
 // the world, whatever the request.
 func (m *Machine) Offers(op *specs.Operation, p *specs.Proof, at Moment) bool {

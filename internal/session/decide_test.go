@@ -175,8 +175,11 @@ func said(d *session.Decision) string {
 // snapshot is all that the state says of itself.
 func (r *rig) snapshot(tx session.Tx) map[string]any {
 	out := map[string]any{}
-	sessions, tokens := tx.Counts()
-	out["counts"] = []int{sessions, tokens}
+	tx.EachSession(func(x *session.Session) {
+		c := *x
+		c.Tokens = slices.Clone(x.Tokens)
+		out["session id "+x.ID] = c
+	})
 	for _, k := range r.c.Records {
 		for _, x := range tx.Records(k.Name) {
 			c := *x

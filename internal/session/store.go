@@ -121,7 +121,9 @@ type Tx interface {
 	// Limited returns the texts of tokens of a kind with a limit, for one owner.
 	Limited(kind, owner string) []string
 	SetLimited(kind, owner string, texts []string)
-	Counts() (sessions, tokens int)
+	// EachSession calls f for every session that is remembered, live or not, in
+	// no order.
+	EachSession(f func(*Session))
 }
 
 // Seed is the demo world of a contract: records and their indexes, shared by
@@ -354,7 +356,11 @@ func (m *memory) SetLimited(kind, owner string, texts []string) {
 	m.limited[kind+" "+owner] = texts
 }
 
-func (m *memory) Counts() (sessions, tokens int) { return len(m.sessions), len(m.tokens) }
+func (m *memory) EachSession(f func(*Session)) {
+	for _, x := range m.sessions {
+		f(x)
+	}
+}
 
 // NewRecord makes a record of the demo world. Its fields must fit the schema.
 func NewRecord(kind *specs.RecordKind, fields map[string]any, note string) *Record {
