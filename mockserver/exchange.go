@@ -323,7 +323,7 @@ func (x *exchange) check(body any, pointer string) []string {
 func encode(typ string, body any, n *schema.Node) ([]byte, error) {
 	switch {
 	case isXML(typ):
-		return codec.AppendXML(nil, body, n)
+		return codec.AppendXML(make([]byte, 0, 1024), body, n)
 	case strings.HasPrefix(typ, "text/"):
 		if s, ok := value.Text(body); ok {
 			return []byte(s), nil
@@ -334,7 +334,7 @@ func encode(typ string, body any, n *schema.Node) ([]byte, error) {
 	if n != nil {
 		body = codec.Bare(body, n)
 	}
-	return codec.AppendJSON(nil, body)
+	return codec.AppendJSON(make([]byte, 0, 1024), body)
 }
 
 // problem answers what the contract has no answer for: RFC 9457.
@@ -446,10 +446,10 @@ func headerText(s string) string {
 
 func (x *exchange) journal(a *answer) {
 	took := time.Since(x.started)
-	e := &entry{system: x.system, secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
+	e := &entry{system: x.system, sent: clip(x.raw), answered: clip(a.body), secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
 		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
-		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Body: clip(x.raw), Size: len(x.raw)},
-		Response: Message{Status: a.status, Headers: x.w.Header().Clone(), Body: clip(a.body), Size: len(a.body)},
+		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Size: len(x.raw)},
+		Response: Message{Status: a.status, Headers: x.w.Header(), Size: len(a.body)},
 	}}
 	where := "-"
 	if x.system != nil {
@@ -495,9 +495,11 @@ func (x *exchange) unread() bool {
 	return slices.ContainsFunc(x.e.op.Secrets, func(l specs.Location) bool { return l.In == specs.InBody })
 }
 
-func clip(b []byte) string {
+// clip is as much of a body as the journal keeps. A short one is kept as it is:
+// nobody changes it any more.
+func clip(b []byte) []byte {
 	if len(b) > maxJournalBody {
-		b = b[:maxJournalBody]
+		return bytes.Clone(b[:maxJournalBody])
 	}
-	return string(bytes.ToValidUTF8(b, []byte("\uFFFD")))
+	return b
 }

@@ -48,10 +48,11 @@ type Journal struct {
 // is masked then and not when it happens, since most are never read.
 type entry struct {
 	Exchange
-	system  *system
-	secrets []string // of this exchange: sent or issued
-	hidden  []string // those in the body that are written in it in other letters
-	unread  bool     // the body was not decoded, so that nobody knows what it holds
+	system         *system
+	sent, answered []byte   // the bodies; Exchange has them as text once it is shown
+	secrets        []string // of this exchange: sent or issued
+	hidden         []string // those in the body that are written in it in other letters
+	unread         bool     // the body was not decoded, so that nobody knows what it holds
 
 	once  sync.Once // guards shown
 	shown Exchange

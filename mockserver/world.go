@@ -1,6 +1,7 @@
 package mockserver
 
 import (
+	"bytes"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -117,6 +118,7 @@ func (w *World) Journal() []Exchange {
 func (w *World) mask(e *entry) Exchange {
 	e.once.Do(func() {
 		x := e.Exchange
+		x.Request.Body, x.Response.Body = text(e.sent), text(e.answered)
 		names := w.server.secretNames(e.system)
 		secrets := append(names.of(x.Request.URL, x.Request.Headers), e.secrets...)
 		if x.Request.Body != "" {
@@ -152,6 +154,8 @@ func (w *World) mask(e *entry) Exchange {
 	})
 	return e.shown
 }
+
+func text(body []byte) string { return string(bytes.ToValidUTF8(body, []byte("\uFFFD"))) }
 
 // masker hides the secrets given, those of all demo accounts, and the tokens
 // that this world has issued, whichever system they belong to: a request may

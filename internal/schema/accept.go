@@ -21,7 +21,8 @@ import (
 type quick struct {
 	types      jsonschema.Types
 	anyType    bool
-	enum       []string // if all are strings
+	enum       []string // if all are strings, or null
+	enumNull   bool
 	properties map[string]*quick
 	required   []string
 	closed     bool   // additionalProperties: false
@@ -31,6 +32,10 @@ type quick struct {
 	maxLength  int // -1: none
 	pattern    jsonschema.Regexp
 	min, max   int64
+	format     *jsonschema.Format
+	all        []*quick // each must accept
+	any        []*quick // one must accept
+	one        []*quick // one must accept, and its type rules the others out
 }
 
 // newQuick returns nil where the schema uses a word that quick does not know.
@@ -48,7 +53,7 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 	if s.Ref != nil {
 		// In 3.1 words may stand beside a $ref; then the library judges.
 		if !onlyQuickWords(s) || s.Types != nil || s.Properties != nil || s.Required != nil || s.Enum != nil || s.Items2020 != nil || s.AdditionalProperties != nil ||
-			s.Pattern != nil || s.MinLength != nil || s.MaxLength != nil || s.Minimum != nil || s.Maximum != nil {
+			s.AllOf != nil || s.AnyOf != nil || s.OneOf != nil || s.Format != nil || s.Pattern != nil || s.MinLength != nil || s.MaxLength != nil || s.Minimum != nil || s.Maximum != nil {
 			return nil
 		}
 		q := newQuick(s.Ref, open)
@@ -58,7 +63,7 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 	if !onlyQuickWords(s) {
 		return nil
 	}
-	q := &quick{anyType: s.Types == nil, required: s.Required, maxLength: -1, pattern: s.Pattern, min: math.MinInt64, max: math.MaxInt64}
+	q := &quick{anyType: s.Types == nil, required: s.Required, maxLength: -1, pattern: s.Pattern, format: s.Format, min: math.MinInt64, max: math.MaxInt64}
 	for _, bound := range []struct {
 		of   *big.Rat
 		into *int64
@@ -76,11 +81,30 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 	}
 	if s.Enum != nil {
 		for _, v := range s.Enum.Values {
+			if v == nil {
+				q.enumNull = true
+				continue
+			}
 			text, ok := v.(string)
 			if !ok {
 				return nil
 			}
 			q.enum = append(q.enum, text)
+		}
+		if q.enum == nil {
+			return nil
+		}
+	}
+	for _, words := range []struct {
+		from []*jsonschema.Schema
+		into *[]*quick
+	}{{s.AllOf, &q.all}, {s.AnyOf, &q.any}, {s.OneOf, &q.one}} {
+		for _, branch := range words.from {
+			b := newQuick(branch, open)
+			if b == nil {
+				return nil
+			}
+			*words.into = append(*words.into, b)
 		}
 	}
 	if s.MinLength != nil {
@@ -118,7 +142,7 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 // onlyQuickWords reports whether a schema says nothing beyond what quick reads.
 func onlyQuickWords(s *jsonschema.Schema) bool {
 	return s.RecursiveRef == nil && s.DynamicRef == nil && s.DynamicAnchor == "" && s.Const == nil && s.Not == nil &&
-		s.AllOf == nil && s.AnyOf == nil && s.OneOf == nil && s.If == nil && s.Then == nil && s.Else == nil && s.Format == nil &&
+		s.If == nil && s.Then == nil && s.Else == nil &&
 		s.MaxProperties == nil && s.MinProperties == nil && s.PropertyNames == nil && s.PatternProperties == nil &&
 		s.Dependencies == nil && s.DependentRequired == nil && s.DependentSchemas == nil && s.UnevaluatedProperties == nil &&
 		s.MinItems == nil && s.MaxItems == nil && !s.UniqueItems && s.Contains == nil && s.Items == nil && s.AdditionalItems == nil &&
@@ -144,10 +168,58 @@ func (q *quick) accepts(x any, bits *typeBits, depth int) bool {
 	if q == nil || depth > maxNesting {
 		return false
 	}
+	return q.branches(x, bits, depth) && q.itself(x, bits, depth)
+}
+
+// branches judges allOf, anyOf and oneOf.
+func (q *quick) branches(x any, bits *typeBits, depth int) bool {
+	for _, b := range q.all {
+		if !b.accepts(x, bits, depth+1) {
+			return false
+		}
+	}
+	if q.any != nil && !slices.ContainsFunc(q.any, func(b *quick) bool { return b.accepts(x, bits, depth+1) }) {
+		return false
+	}
+	if q.one == nil {
+		return true
+	}
+	// Of two branches of one type both may fit: that is for the library.
+	t := bits.of(x)
+	var fits *quick
+	for _, b := range q.one {
+		if b.anyType || b.types&t != 0 {
+			if fits != nil {
+				return false
+			}
+			fits = b
+		}
+	}
+	return fits.accepts(x, bits, depth+1)
+}
+
+func (b *typeBits) of(x any) jsonschema.Types {
+	switch x.(type) {
+	case nil:
+		return b.null
+	case bool:
+		return b.boolean
+	case string:
+		return b.text
+	case json.Number:
+		return b.number | b.integer
+	case []any:
+		return b.array
+	}
+	return b.object
+}
+
+// itself judges the words of the schema alone.
+func (q *quick) itself(x any, bits *typeBits, depth int) bool {
 	is := func(t jsonschema.Types) bool { return q.anyType || q.types&t != 0 }
 	switch x := x.(type) {
 	case nil:
-		return is(bits.null) && q.enum == nil
+		return is(bits.null) && (q.enum == nil || q.enumNull)
 	case bool:
 		return is(bits.boolean) && q.enum == nil
 	case string:
@@ -160,9 +232,9 @@ func (q *quick) accepts(x any, bits *typeBits, depth int) bool {
 				return false
 			}
 		}
-		return q.pattern == nil || q.pattern.MatchString(x)
+		return (q.pattern == nil || q.pattern.MatchString(x)) && (q.format == nil || q.format.Validate(x) == nil)
 	case json.Number:
-		if q.enum != nil {
+		if q.enum != nil || q.format != nil { // int32 and the like: the library
 			return false
 		}
 		i, err := strconv.ParseInt(string(x), 10, 64)

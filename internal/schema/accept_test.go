@@ -21,6 +21,10 @@ func TestQuickAcceptsNothingThatTheLibraryRefuses(t *testing.T) {
 		`{type: object, properties: {a: {$ref: "#/components/schemas/X"}}, additionalProperties: {type: boolean}}`,
 		`{type: object, required: [z], properties: {a: {type: string, readOnly: true}}}`,
 		`{type: object, properties: {a: {oneOf: [{type: string}, {type: integer}]}}}`,
+		`{oneOf: [{type: string, maxLength: 1}, {type: string}]}`, `{oneOf: [{type: object, required: [a]}, {type: array}]}`,
+		`{anyOf: [{type: string, maxLength: 1}, {type: integer, minimum: 3}]}`, `{allOf: [{type: object, required: [a]}, {type: object, required: [b], properties: {b: {type: boolean}}}]}`,
+		`{type: string, enum: [a, b], nullable: true}`, `{type: string, format: email}`, `{type: integer, format: int32}`, `{oneOf: [{type: integer}, {type: number}]}`,
+		`{allOf: [{$ref: "#/components/schemas/X"}], nullable: true}`, `{oneOf: [{$ref: "#/components/schemas/X"}, {type: object, additionalProperties: false}]}`,
 	}
 	text := "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n    X: {type: string, maxLength: 1}\n"
 	for i, s := range schemas {

@@ -258,8 +258,10 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 		return nil, err
 	}
 	t.JWT = form.JWT != nil
-	if t.ID, err = s.m.generate(i.Kind.ID); err != nil {
-		return nil, fmt.Errorf("id of %s: %w", i.Kind.Name, err)
+	if i.Kind.ID != nil {
+		if t.ID, err = s.m.generate(i.Kind.ID); err != nil {
+			return nil, fmt.Errorf("id of %s: %w", i.Kind.Name, err)
+		}
 	}
 	d.life(t, i, inner)
 	for try := 0; ; try++ {

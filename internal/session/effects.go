@@ -81,11 +81,39 @@ func (d *Decision) end(x any) {
 
 // facts computes session facts: a record is held by its key.
 func (d *Decision) facts(with []specs.NamedValue) map[string]any {
-	out := map[string]any{}
+	out := make(map[string]any, len(with))
+	key := make([]byte, 0, 64)
 	for _, w := range with {
-		out[w.Name] = d.fact(w)
+		v := d.fact(w)
+		out[w.Name] = v
+		if text, ok := v.(string); ok && key != nil {
+			key = append(append(append(append(key, w.Name...), 0), text...), 0)
+		} else if v != nil {
+			key = nil
+		}
 	}
-	return out
+	return d.scope.m.share(key, out)
+}
+
+// maxShared bounds the facts that a machine keeps to be shared.
+const maxShared = 4096
+
+// share returns facts that are equal to those given. Facts are never changed in
+// place, and an account that logs in often has the same ones each time: kept
+// apart, they would be a third of what a session costs. Facts without a key are
+// not shared.
+func (m *Machine) share(key []byte, facts map[string]any) map[string]any {
+	if key == nil {
+		return facts
+	}
+	if old, ok := m.shared[string(key)]; ok {
+		return old
+	}
+	if m.shared == nil || len(m.shared) >= maxShared {
+		m.shared = map[string]map[string]any{}
+	}
+	m.shared[string(key)] = facts
+	return facts
 }
 
 // fact gives the members of an object the order of the fact's schema: an

@@ -19,6 +19,7 @@ type Machine struct {
 
 	key     *rsa.PrivateKey // the last that was read; used inside Store.Update only
 	keyText string
+	shared  map[string]map[string]any // see share; used inside Store.Update only
 }
 
 // Settings returns the values of a contract's settings under a profile (or

@@ -1,6 +1,9 @@
 package session
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -377,12 +380,27 @@ func (s *scope) sessionMember(x *Session, name string) any {
 	return nil
 }
 
+// tokenID is the id of a token. A kind without a schema for it has one only if
+// somebody asks, which few contracts do: while it is minted a new one, later one
+// that follows from its text, so that asking changes nothing.
+func (s *scope) tokenID(t *Token) string {
+	switch {
+	case t.ID != "":
+		return t.ID
+	case t.Text == "":
+		t.ID = uuid(s.m.Rand)
+		return t.ID
+	}
+	sum := sha256.Sum256([]byte(t.Text))
+	return uuid(rand.New(rand.NewPCG(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:16])))) //nolint:gosec // a name, no secret
+}
+
 func (s *scope) tokenMember(t *Token, name string) any {
 	switch name {
 	case "value":
 		return t.Value
 	case "id":
-		return t.ID
+		return s.tokenID(t)
 	case "issued":
 		return t.Issued
 	case "expires":

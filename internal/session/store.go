@@ -53,7 +53,7 @@ type Token struct {
 	Kind    *specs.TokenKind
 	Text    string // as sent
 	Value   any    // as answered: string or json.Number
-	ID      string
+	ID      string // made when first asked for, unless the kind has a schema for it
 	Session string
 	Facts   map[string]any // of the session, as at issue
 	Issued  time.Time
