@@ -159,11 +159,6 @@ func options(args []string, f serveFlags, log *slog.Logger) ([]mockserver.Option
 	return opts, nil
 }
 
-// collect is the garbage collector's target (GOGC), in per cent. Go's own, 100,
-// lets the heap double before it collects: a mock that sits beside a test suite
-// should be small before it is fast.
-const collect = 50
-
 func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.Writer) error {
 	log, err := logger(f, stderr)
 	if err != nil {
@@ -191,9 +186,6 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 	// meanwhile is a third of the start. What is left over is given back below.
 	gc := debug.SetGCPercent(-1)
 	srv, err := mockserver.New(opts...)
-	if gc == 100 { // Go's own: nobody asked for another
-		gc = collect
-	}
 	debug.SetGCPercent(gc)
 	if err != nil {
 		return exit{exitUsage, err}
