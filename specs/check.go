@@ -124,31 +124,6 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// proofs calls f for every proof of an operation: what its security schemes
-// and accepts say, and what stands beside each.
-func (o *Operation) proofs(f func(p *Proof, security bool)) {
-	var walk func(p *Proof, security bool)
-	walk = func(p *Proof, security bool) {
-		f(p, security)
-		for _, a := range p.Also {
-			walk(a, security)
-		}
-	}
-	for _, alt := range o.Security {
-		for _, p := range alt {
-			walk(p, true)
-		}
-	}
-	for _, p := range o.Accepts {
-		walk(p, false)
-	}
-}
-
-// binds returns the bindings of a proof, required ones first.
-func (p *Proof) binds() []*RequestBind {
-	return append(slices.Clone(p.Binds), p.May...)
-}
-
 // hasSessions reports whether the document says anything of sessions.
 func (k *checker) hasSessions() bool { return document.Get(k.c.Doc.Root, "x-session") != nil }
 

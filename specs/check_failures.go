@@ -34,7 +34,7 @@ func (k *checker) failures() {
 	for _, r := range order {
 		p := lines[r]
 		k.add(nil, "failure-without-answer", p.pointer, p.line,
-			"add it, or "+strings.Join(prefixesOf(r)[1:], ", ")+", to failures: "+r+": {status: …, example: …, evidence: …}",
+			"add it, or "+strings.Join(ReasonPrefixes(r)[1:], ", ")+", to failures: "+r+": {status: …, example: …, evidence: …}",
 			"%s can happen and nothing answers it: %s", r, listed(ops[r]))
 	}
 }
@@ -42,19 +42,6 @@ func (k *checker) failures() {
 type place struct {
 	pointer string
 	line    int
-}
-
-// prefixesOf a.b.c: a.b.c, a.b, a, *.
-func prefixesOf(reason string) []string {
-	out := []string{reason}
-	for {
-		i := strings.LastIndexByte(reason, '.')
-		if i < 0 {
-			return append(out, "*")
-		}
-		reason = reason[:i]
-		out = append(out, reason)
-	}
 }
 
 // tokenIn is the kind of token that a reason ends with, or nil.
@@ -83,7 +70,7 @@ func (k *checker) answered(op *Operation, reason string) bool {
 
 func (k *checker) statusFor(levels []FailureTable, reason string) *Value {
 	for _, table := range levels {
-		for _, p := range prefixesOf(reason) {
+		for _, p := range ReasonPrefixes(reason) {
 			for _, f := range table[p] {
 				if f.Status != nil {
 					return f.Status
@@ -147,7 +134,7 @@ func (k *checker) knownReasons() {
 		known[r] = true
 	}
 	for _, r := range k.coined() {
-		for _, p := range prefixesOf(r) {
+		for _, p := range ReasonPrefixes(r) {
 			known[p] = true
 		}
 	}

@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -542,4 +543,29 @@ func (c *Contract) RequestExample(m *Media) (any, bool) {
 		}
 	}
 	return nil, false
+}
+
+// proofs calls f for every proof of an operation: what its security schemes
+// and accepts say, and what stands beside each.
+func (o *Operation) proofs(f func(p *Proof, security bool)) {
+	var walk func(p *Proof, security bool)
+	walk = func(p *Proof, security bool) {
+		f(p, security)
+		for _, a := range p.Also {
+			walk(a, security)
+		}
+	}
+	for _, alt := range o.Security {
+		for _, p := range alt {
+			walk(p, true)
+		}
+	}
+	for _, p := range o.Accepts {
+		walk(p, false)
+	}
+}
+
+// binds returns the bindings of a proof, required ones first.
+func (p *Proof) binds() []*RequestBind {
+	return append(slices.Clone(p.Binds), p.May...)
 }

@@ -413,22 +413,22 @@ func (p *reader) roles(op *Operation) {
 		}
 		op.Roles[role] = kind
 	}
-	var walk func(pr *Proof)
-	walk = func(pr *Proof) {
+	op.proofs(func(pr *Proof, _ bool) {
 		for role, kind := range pr.Finds {
 			fill(role, kind, pr.Pointer)
 		}
-		for _, b := range append(append([]*RequestBind(nil), pr.Binds...), pr.May...) {
+		for _, b := range pr.binds() {
 			for _, t := range b.Alts {
 				switch t.Kind {
 				case FindRecord:
 					fill(t.Role, t.Record, pr.Pointer)
 				case FindToken:
-					if !pr.SameNone {
-						for _, f := range p.c.Session.Facts {
-							if f.Record != "" {
-								fill(f.Name, f.Record, pr.Pointer)
-							}
+					if pr.SameNone {
+						continue
+					}
+					for _, f := range p.c.Session.Facts {
+						if f.Record != "" {
+							fill(f.Name, f.Record, pr.Pointer)
 						}
 					}
 				}
@@ -439,18 +439,7 @@ func (p *reader) roles(op *Operation) {
 				fill(role, kind, pr.Pointer)
 			}
 		}
-		for _, a := range pr.Also {
-			walk(a)
-		}
-	}
-	for _, alt := range op.Security {
-		for _, pr := range alt {
-			walk(pr)
-		}
-	}
-	for _, pr := range op.Accepts {
-		walk(pr)
-	}
+	})
 }
 
 var pathParam = regexp.MustCompile(`\{([^{}]+)\}`)

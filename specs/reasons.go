@@ -40,3 +40,17 @@ func (c *Contract) Reasons() []string {
 	sort.Strings(out)
 	return out
 }
+
+// ReasonPrefixes is where the answer of a reason is looked up, in order: of
+// a.b.c under a.b.c, a.b, a and *.
+func ReasonPrefixes(reason string) []string {
+	out := []string{reason}
+	for {
+		i := strings.LastIndexByte(reason, '.')
+		if i < 0 {
+			return append(out, "*")
+		}
+		reason = reason[:i]
+		out = append(out, reason)
+	}
+}

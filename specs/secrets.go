@@ -21,22 +21,7 @@ func (o *Operation) locations() {
 			}
 		}
 	}
-	var walk func(pr *Proof)
-	walk = func(pr *Proof) {
-		note(pr.Binds)
-		note(pr.May)
-		for _, a := range pr.Also {
-			walk(a)
-		}
-	}
-	for _, alt := range o.Security {
-		for _, pr := range alt {
-			walk(pr)
-		}
-	}
-	for _, pr := range o.Accepts {
-		walk(pr)
-	}
+	o.proofs(func(p *Proof, _ bool) { note(p.binds()) })
 	for _, m := range o.Body {
 		secretMembers(m.Schema, func(tokens []string) {
 			o.Secrets = append(o.Secrets, Location{In: InBody, Tokens: tokens})

@@ -37,7 +37,7 @@ func (d *Decision) lookUp() *refusal {
 	levels = append(levels, d.scope.m.Contract.Failures)
 	var out *refusal
 	for _, table := range levels {
-		for _, prefix := range prefixes(d.Failure.Reason) {
+		for _, prefix := range specs.ReasonPrefixes(d.Failure.Reason) {
 			e := d.entry(table[prefix])
 			if e == nil {
 				continue
@@ -92,26 +92,13 @@ func (d *Decision) entry(list []*specs.FailureEntry) *specs.FailureEntry {
 	return nil
 }
 
-// prefixes of a.b.c: a.b.c, a.b, a, *.
-func prefixes(reason string) []string {
-	out := []string{reason}
-	for {
-		i := strings.LastIndexByte(reason, '.')
-		if i < 0 {
-			return append(out, "*")
-		}
-		reason = reason[:i]
-		out = append(out, reason)
-	}
-}
-
 // ClientError is the key that a conforming client raises for this failure, or
 // "".
 func (d *Decision) ClientError() string {
 	if d.Failure == nil || d.Op == nil {
 		return ""
 	}
-	for _, prefix := range prefixes(d.Failure.Reason) {
+	for _, prefix := range specs.ReasonPrefixes(d.Failure.Reason) {
 		for _, r := range d.Op.Raises {
 			if r.Reason == prefix {
 				return r.Key
