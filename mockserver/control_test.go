@@ -526,3 +526,24 @@ func TestTheJournalIsFilteredByWhatIsAsked(t *testing.T) {
 		t.Errorf("with limit=1 the exchange is number %d, want the youngest, 5", got[0].Number)
 	}
 }
+
+func TestTheJournalOfAWorldIsBoundedInBytes(t *testing.T) {
+	m := mockserver.StartWithoutPort(t, mockserver.System("wedia"))
+	long := strings.Repeat("x", 15<<10)
+	for range 900 {
+		r := httptest.NewRequest("GET", "http://mock.test/api/rest/config?q="+long, nil)
+		r.Header.Set("X-Long", long)
+		m.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	held := 0
+	exchanges := m.Journal()
+	for _, e := range exchanges {
+		held += len(e.Request.URL) + len(e.Request.Headers.Get("X-Long"))
+	}
+	if held > 9<<20 || len(exchanges) < 100 {
+		t.Errorf("%d exchanges with %d bytes are kept; want about 8 MiB", len(exchanges), held)
+	}
+	if last := exchanges[len(exchanges)-1].Number; last != 900 {
+		t.Errorf("the youngest is #%d, want #900", last)
+	}
+}

@@ -2,6 +2,7 @@ package mockserver
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,13 +36,15 @@ type Message struct {
 }
 
 // Journal is the last exchanges of a world, oldest first. It keeps the 1,000
-// youngest unless Options say otherwise.
+// youngest unless Options say otherwise, and of these no more than have 8 MiB of
+// headers and bodies together.
 type Journal struct {
-	mu    sync.Mutex
-	max   int
-	ring  []*entry
-	start int
-	next  int // number of the next exchange, minus 1
+	mu      sync.Mutex
+	max     int
+	kept    []*entry // those before first have gone
+	first   int
+	bytes   int
+	numbers int // of the last exchange
 }
 
 // entry is an exchange as it was, with what must be masked when it is read. It
@@ -52,13 +55,31 @@ type entry struct {
 	sent, answered []byte   // the bodies; Exchange has them as text once it is shown
 	secrets        []string // of this exchange: sent or issued
 	hidden         []string // those in the body that are written in it in other letters
+	held           int      // bytes
 	unread         bool     // the body was not decoded, so that nobody knows what it holds
 
 	once  sync.Once // guards shown
 	shown Exchange
 }
 
-const maxJournalBody = 16 << 10
+const (
+	maxJournalBody  = 16 << 10 // of one body
+	maxJournalBytes = 8 << 20  // of all
+)
+
+// size is about what the entry holds on to.
+func (e *entry) size() int {
+	n := len(e.sent) + len(e.answered) + len(e.Request.URL)
+	for _, h := range []http.Header{e.Request.Headers, e.Response.Headers} {
+		for name, list := range h {
+			n += len(name)
+			for _, v := range list {
+				n += len(v)
+			}
+		}
+	}
+	return n
+}
 
 func newJournal(limit int) *Journal { return &Journal{max: limit} }
 
@@ -66,36 +87,35 @@ func newJournal(limit int) *Journal { return &Journal{max: limit} }
 func (j *Journal) number() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.next++
-	return j.next
+	j.numbers++
+	return j.numbers
 }
 
 func (j *Journal) add(e *entry) {
+	e.held = e.size()
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if len(j.ring) < j.max {
-		j.ring = append(j.ring, e)
-		return
+	j.kept = append(j.kept, e)
+	j.bytes += e.held
+	for len(j.kept)-j.first > j.max || j.bytes > maxJournalBytes {
+		j.bytes -= j.kept[j.first].held
+		j.kept[j.first] = nil
+		j.first++
 	}
-	if j.max == 0 {
-		return
+	if j.first > len(j.kept)/2 {
+		j.kept = append(j.kept[:0:0], j.kept[j.first:]...)
+		j.first = 0
 	}
-	j.ring[j.start] = e
-	j.start = (j.start + 1) % j.max
 }
 
 func (j *Journal) entries() []*entry {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	out := make([]*entry, 0, len(j.ring))
-	for i := range j.ring {
-		out = append(out, j.ring[(j.start+i)%len(j.ring)])
-	}
-	return out
+	return slices.Clone(j.kept[j.first:])
 }
 
 func (j *Journal) reset() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.ring, j.start, j.next = nil, 0, 0
+	j.kept, j.first, j.bytes, j.numbers = nil, 0, 0, 0
 }

@@ -150,7 +150,8 @@ func WallClock(now func() time.Time) Option {
 	}
 }
 
-// JournalSize is how many exchanges a world remembers. Default 1,000.
+// JournalSize is how many exchanges a world remembers. Default 1,000, and in any
+// case no more than have 8 MiB of headers and bodies.
 func JournalSize(n int) Option {
 	return func(c *config) error {
 		if n < 0 {
