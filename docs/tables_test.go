@@ -185,6 +185,10 @@ func settingsTable(c *specs.Contract) string {
 	var body [][]string
 	for _, s := range c.Settings {
 		value := code(plain(s.Default))
+		if text, ok := s.Default.(string); ok && strings.Contains(text, "\n") {
+			first, _, _ := strings.Cut(text, "\n")
+			value = code(first + " …") // a key in PEM
+		}
 		if s.Secret {
 			value = "a test secret"
 		}

@@ -32,7 +32,11 @@ type worldKey struct{}
 
 func (s *Server) serveAdmin(w http.ResponseWriter, r *http.Request, world *World, prefix string) {
 	r = r.WithContext(context.WithValue(r.Context(), worldKey{}, world))
-	http.StripPrefix(prefix+AdminPath, s.admin).ServeHTTP(w, r)
+	http.StripPrefix(prefix+AdminPath, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Otherwise ServeMux redirects, to a path without the prefix.
+		r.URL.Path, r.URL.RawPath = "/"+strings.TrimPrefix(collapse(r.URL.Path), "/"), collapse(r.URL.RawPath)
+		s.admin.ServeHTTP(w, r)
+	})).ServeHTTP(w, r)
 }
 
 // control is what the control API can do.
@@ -86,16 +90,18 @@ func (c *control) Clock() admin.Clock {
 
 func (c *control) SetClock(in admin.SetClock) (admin.Clock, error) {
 	clock := c.world.clock
-	if in.Freeze != nil {
-		clock.Freeze(*in.Freeze)
-	}
-	if in.Run {
-		clock.Run()
-	}
-	if in.Advance != nil {
-		clock.Advance(*in.Advance)
-	}
-	return c.Clock(), nil
+	err := clock.try(func() {
+		if in.Freeze != nil {
+			clock.freeze(*in.Freeze)
+		}
+		if in.Run {
+			clock.run()
+		}
+		if in.Advance != nil {
+			clock.advance(*in.Advance)
+		}
+	})
+	return c.Clock(), err
 }
 
 func (c *control) Requests(f admin.Filter) any {

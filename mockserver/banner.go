@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
 )
 
 // Banner prints what a person needs who has just started the server: for each
@@ -29,7 +31,13 @@ func (s *Server) Banner(w io.Writer, adminURL, token string) {
 			fmt.Fprintf(w, "  try        %s\n", line)
 		}
 	}
-	fmt.Fprintf(w, "\ncontrol API  %s  (all accounts: mockauth accounts)\n", adminURL)
+	all := "mockauth accounts"
+	for _, sys := range s.systems {
+		if !slices.Contains(specs.Systems(), sys.name()) {
+			all = adminURL + "/systems" // that command lists the shipped ones
+		}
+	}
+	fmt.Fprintf(w, "\ncontrol API  %s  (all accounts: %s)\n", adminURL, all)
 	if token != "" {
 		fmt.Fprintf(w, "its token    %s\n", token)
 	}

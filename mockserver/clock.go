@@ -1,8 +1,11 @@
 package mockserver
 
 import (
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/mockauth/mockauth/internal/session"
 )
 
 // Clock is the time of one world. It runs with the machine's clock until it is
@@ -12,7 +15,8 @@ import (
 type Clock struct {
 	mu     sync.Mutex
 	wall   func() time.Time
-	offset time.Duration
+	from   time.Time // the world's time when the machine's was at
+	at     time.Time // zero: the two are the same
 	frozen *time.Time
 }
 
@@ -35,7 +39,31 @@ func (c *Clock) now() time.Time {
 	if c.frozen != nil {
 		return *c.frozen
 	}
-	return c.wall().Add(c.offset).UTC()
+	wall := c.wall()
+	if c.at.IsZero() {
+		return wall.UTC()
+	}
+	return c.from.Add(wall.Sub(c.at))
+}
+
+// start lets the clock run from t. Not an offset is kept, which ends at 292
+// years, and no monotonic time, which stands while the machine sleeps.
+func (c *Clock) start(t time.Time) {
+	c.from, c.at, c.frozen = t.UTC().Round(0), c.wall().Round(0), nil
+}
+
+// try does what set says, all of it or, if the world's time would leave the
+// years that JSON and HTTP can write, nothing.
+func (c *Clock) try(set func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	from, at, frozen := c.from, c.at, c.frozen
+	set()
+	if t := c.now(); t.Year() < 1 || !t.Before(session.Forever()) {
+		c.from, c.at, c.frozen = from, at, frozen
+		return errors.New("a clock goes from 0001-01-01 to 9998-12-31, and this is beyond")
+	}
+	return nil
 }
 
 // Advance moves the clock by d; a negative d moves it back, which real clocks
@@ -43,19 +71,27 @@ func (c *Clock) now() time.Time {
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.advance(d)
+}
+
+func (c *Clock) advance(d time.Duration) time.Time {
+	t := c.now().Add(d)
 	if c.frozen != nil {
-		t := c.frozen.Add(d)
 		c.frozen = &t
 		return t
 	}
-	c.offset += d
-	return c.now()
+	c.start(t)
+	return t
 }
 
 // Freeze stops the clock at t.
 func (c *Clock) Freeze(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.freeze(t)
+}
+
+func (c *Clock) freeze(t time.Time) time.Time {
 	t = t.UTC()
 	c.frozen = &t
 	return t
@@ -65,9 +101,12 @@ func (c *Clock) Freeze(t time.Time) time.Time {
 func (c *Clock) Run() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.run()
+}
+
+func (c *Clock) run() time.Time {
 	if c.frozen != nil {
-		c.offset = c.frozen.Sub(c.wall())
-		c.frozen = nil
+		c.start(*c.frozen)
 	}
 	return c.now()
 }
@@ -83,5 +122,5 @@ func (c *Clock) Frozen() bool {
 func (c *Clock) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.offset, c.frozen = 0, nil
+	c.at, c.frozen = time.Time{}, nil
 }

@@ -547,3 +547,57 @@ func TestTheJournalOfAWorldIsBoundedInBytes(t *testing.T) {
 		t.Errorf("the youngest is #%d, want #900", last)
 	}
 }
+
+func TestAClockNeverLeavesTheYearsThatCanBeWritten(t *testing.T) {
+	p, _ := startPanel(t)
+	for _, far := range []string{"9998-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "2262-04-11T00:00:00Z"} {
+		p.must("POST", "/clock", `{"freeze":"`+far+`"}`)
+		p.accepts(p.login(), "at "+far)
+		p.must("POST", "/clock", `{"run":true}`)
+		want, err := time.Parse(time.RFC3339, far)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if far[:4] != "9998" {
+			if now := p.now(); now.Before(want) || now.Sub(want) > time.Hour {
+				t.Errorf("frozen at %s, the clock runs on from %s", far, now)
+			}
+		}
+	}
+	p.must("POST", "/clock", `{"freeze":"9998-12-31T00:00:00Z"}`)
+	for _, beyond := range []string{`{"advance":"24h"}`, `{"freeze":"9999-12-31T23:59:59Z"}`, `{"freeze":"0000-12-31T23:59:59Z"}`, `{"freeze":"0001-01-01T00:00:00Z","advance":"-1s"}`} {
+		if s := p.do("POST", "/__admin/clock", beyond); s.status != http.StatusBadRequest || !strings.Contains(s.body, "9998-12-31") {
+			t.Errorf("%s: %d %s, want 400 and where a clock ends", beyond, s.status, s.body)
+		}
+		if now := p.now(); now.Format(time.DateOnly) != "9998-12-31" {
+			t.Errorf("%s was refused, and the clock says %s", beyond, now)
+		}
+	}
+	p.must("POST", "/reset", "")
+	began := p.now()
+	for range 4 { // 292 years is the longest time.Duration
+		p.must("POST", "/clock", `{"advance":"2500000h"}`)
+	}
+	if years := p.now().Year() - began.Year(); years < 1138 || years > 1142 {
+		t.Errorf("4 x 2500000h are %d years", years)
+	}
+}
+
+func TestAFailureIsNotLaidANegativeNumberOfTimes(t *testing.T) {
+	p, _ := startPanel(t)
+	if s := p.do("POST", "/__admin/failures", `{"system":"wedia","operation":"whoami","reason":"token.expired","times":-1}`); s.status != http.StatusBadRequest {
+		t.Errorf("times -1: %d %s, want 400", s.status, s.body)
+	}
+}
+
+func TestDoubleSlashesAreOneInTheControlAPI(t *testing.T) {
+	p, _ := startPanel(t)
+	for _, path := range []string{"/__admin//health", "/w/default/__admin//health", "/__admin/worlds//default"} {
+		if s := p.do("GET", path, ""); s.status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, s.status, s.body)
+		}
+	}
+	if s := p.do("GET", "/__admin", ""); s.status != http.StatusNotFound || !strings.Contains(s.body, "openapi.json") {
+		t.Errorf("/__admin: %d %s, want 404 and where to look", s.status, s.body)
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -303,7 +305,11 @@ func validate(e *endpoint, q *session.Request, b body) *session.Failure {
 			break
 		}
 		for _, f := range v.Validate(b.value) {
-			report("", f.Pointer, f.Keyword, f.Message, lastToken(f.Pointer), textAt(b.value, f.Pointer))
+			message := f.Message
+			if f.Keyword == "required" {
+				message += instead(b.value, f.Pointer)
+			}
+			report("", f.Pointer, f.Keyword, message, lastToken(f.Pointer), textAt(b.value, f.Pointer))
 		}
 	case !b.has && e.op.BodyRequired && len(e.op.Body) > 0:
 		report("", "", "required", "a body is required", "body", "")
@@ -335,6 +341,23 @@ func validate(e *endpoint, q *session.Request, b body) *session.Failure {
 	}
 	f.Why = "The request breaks the contract: " + strings.Join(texts, "; ") + "."
 	return f
+}
+
+// instead names the member of another name that is there where one is missing.
+func instead(body any, pointer string) string {
+	tokens, err := value.SplitPointer(pointer)
+	if err != nil || len(tokens) == 0 {
+		return ""
+	}
+	at, _ := value.Lookup(body, tokens[:len(tokens)-1])
+	m, ok := at.(map[string]any)
+	if !ok {
+		return ""
+	}
+	if near := specs.Nearest(tokens[len(tokens)-1], slices.Sorted(maps.Keys(m))); near != "" && len(near) <= 60 {
+		return fmt.Sprintf("; %q was sent", near)
+	}
+	return ""
 }
 
 func textAt(body any, pointer string) string {

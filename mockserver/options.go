@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/document"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -212,7 +212,7 @@ func (c *config) world(s source) (*fixtures.World, error) {
 		return nil, err
 	}
 	for _, path := range c.accounts {
-		data, err := os.ReadFile(path)
+		data, err := document.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("the accounts in %s cannot be read: %w", path, err)
 		}

@@ -11,12 +11,14 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/mockauth/mockauth/fixtures"
+	"github.com/mockauth/mockauth/internal/document"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -157,7 +159,8 @@ func (c *config) system(src source) (*system, error) {
 	return sys, nil
 }
 
-// unused refuses profiles and settings of systems that are not served.
+// unused refuses profiles and settings of systems that are not served, and
+// accounts of systems that there are not.
 func (c *config) unused(systems []*system) error {
 	names := make([]string, len(systems))
 	served := map[string]bool{}
@@ -172,6 +175,22 @@ func (c *config) unused(systems []*system) error {
 	for name := range c.settings {
 		if !served[name] {
 			return fmt.Errorf("a setting is given for %q, which is not served; %s", name, specs.DidYouMean(name, names))
+		}
+	}
+	for _, path := range c.accounts {
+		data, err := document.ReadFile(path)
+		if err != nil {
+			return fmt.Errorf("the accounts in %s cannot be read: %w", path, err)
+		}
+		owners, err := fixtures.Owners(path, data)
+		if err != nil {
+			return err
+		}
+		for name, line := range owners {
+			// One file may be kept for several runs, each with some of its systems.
+			if !served[name] && !slices.Contains(specs.Systems(), name) {
+				return fmt.Errorf("%s:%d: no system is called %q; %s", path, line, name, specs.DidYouMean(name, names))
+			}
 		}
 	}
 	return nil

@@ -57,6 +57,15 @@ func TestWhySendsToTheOperationsThatAlwaysIssueTheToken(t *testing.T) {
 	}
 }
 
+// Where a form and a link both refresh, a client posts the form.
+func TestWhyNamesALinkAfterWhatIsPosted(t *testing.T) {
+	t.Parallel()
+	r := ask(t, "wedia", http.MethodGet, "/api/rest/whoami", nil)
+	if !strings.Contains(r.why, "POST /api/rest/token") || strings.Contains(r.why, "GET ") {
+		t.Errorf("why: %s", r.why)
+	}
+}
+
 // The replay does not compare the order of members; the documented user has one.
 func TestCurrentUserHasTheDocumentedOrderOfMembers(t *testing.T) {
 	t.Parallel()

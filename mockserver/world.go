@@ -268,9 +268,13 @@ func (w *World) Fail(system, operation, reason string, times int) error {
 	if known := sys.contract.Reasons(); !answered(known, reason) {
 		return fmt.Errorf("%s answers no reason %q; %s", system, reason, specs.DidYouMean(reason, known))
 	}
-	if times <= 0 {
-		times = 1
+	if err := sys.contract.Possible(reason); err != nil {
+		return fmt.Errorf("%s: %w", system, err)
 	}
+	if times < 0 {
+		return fmt.Errorf("a failure cannot be laid %d times", times)
+	}
+	times = max(1, times)
 	st := w.state(sys)
 	st.store.Update(func(session.Tx) { st.laid = append(st.laid, laid{operation, reason, times}) })
 	return nil

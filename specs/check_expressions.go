@@ -30,6 +30,9 @@ func (k *checker) expressions() {
 		if r.Locks != nil {
 			k.expr(own, r.Locks.After, "integer")
 			k.expr(own, r.Locks.For, "time")
+			if !r.hasSecret() {
+				k.add(nil, "lock-unreachable", "/x-session/records/"+r.Name+"/locks", 0, "mark its password with format: password in its schema", "nothing locks a record %s: it has no secret that could be wrong", r.Name)
+			}
 		}
 	}
 	for _, t := range c.Tokens {

@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -33,10 +34,21 @@ func (k *checker) failures() {
 	}
 	for _, r := range order {
 		p := lines[r]
-		k.add(nil, "failure-without-answer", p.pointer, p.line,
-			"add it, or "+strings.Join(ReasonPrefixes(r)[1:], ", ")+", to failures: "+r+": {status: …, example: …, evidence: …}",
+		fix := "add it, or " + strings.Join(ReasonPrefixes(r)[1:], ", ") + ", to failures: " + r + ": {status: …, example: …, evidence: …}"
+		if kind, ok := strings.CutPrefix(r, "record.unknown."); ok && k.c.records[kind] != nil && !k.c.records[kind].hasSecret() && k.signsIn(kind) {
+			fix += "; but if a " + kind + " signs in with a password, mark it format: password in the schema of the record, and it is credentials.unknown." + kind
+		}
+		k.add(nil, "failure-without-answer", p.pointer, p.line, fix,
 			"%s can happen and nothing answers it: %s", r, listed(ops[r]))
 	}
+}
+
+// signsIn reports whether an operation that opens a session looks the record up.
+func (k *checker) signsIn(kind string) bool {
+	return slices.ContainsFunc(k.c.Operations, func(op *Operation) bool {
+		role, ok := op.Roles[kind]
+		return ok && role != "" && len(op.Opens) > 0
+	})
 }
 
 type place struct {
@@ -129,41 +141,9 @@ func engineReasons() []string {
 // knownReasons reports failures, tolerated reasons and error keys for a reason
 // that nothing can give.
 func (k *checker) knownReasons() {
-	known := map[string]bool{}
-	for _, r := range engineReasons() {
-		known[r] = true
-	}
-	for _, r := range k.coined() {
-		for _, p := range ReasonPrefixes(r) {
-			known[p] = true
-		}
-	}
-	var tails []string
-	for _, t := range k.c.Tokens {
-		tails = append(tails, t.Name)
-	}
-	roles := sortedKeys(k.c.records)
-	for _, op := range k.c.Operations {
-		for r := range op.Roles {
-			if !slices.Contains(roles, r) {
-				roles = append(roles, r)
-			}
-		}
-	}
-	for _, r := range engineReasons() {
-		switch {
-		case strings.HasPrefix(r, "token.") || r == "limit.reached":
-			for _, t := range tails {
-				known[r+"."+t] = true
-			}
-		case strings.HasPrefix(r, "credentials.") || r == "record.unknown":
-			for _, t := range roles {
-				known[r+"."+t] = true
-			}
-		}
-	}
+	known := k.c.possible()
 	check := func(op *Operation, reason, ptr string, line int, what string) {
-		if known[reason] || strings.HasPrefix(reason, "other.") || strings.HasPrefix(reason, "fault.") || strings.HasPrefix(reason, "client.") {
+		if known[reason] || onDemand(reason) {
 			return
 		}
 		names := sortedKeys(known)
@@ -190,15 +170,67 @@ func (k *checker) knownReasons() {
 	}
 }
 
+// possible lists the reasons that something can give, and what they begin with.
+func (c *Contract) possible() map[string]bool {
+	known := map[string]bool{}
+	for _, r := range engineReasons() {
+		known[r] = true
+	}
+	for _, r := range c.coined() {
+		for _, p := range ReasonPrefixes(r) {
+			known[p] = true
+		}
+	}
+	var tails []string
+	for _, t := range c.Tokens {
+		tails = append(tails, t.Name)
+	}
+	roles := sortedKeys(c.records)
+	for _, op := range c.Operations {
+		for r := range op.Roles {
+			if !slices.Contains(roles, r) {
+				roles = append(roles, r)
+			}
+		}
+	}
+	for _, r := range engineReasons() {
+		switch {
+		case strings.HasPrefix(r, "token.") || r == "limit.reached":
+			for _, t := range tails {
+				known[r+"."+t] = true
+			}
+		case strings.HasPrefix(r, "credentials.") || r == "record.unknown":
+			for _, t := range roles {
+				known[r+"."+t] = true
+			}
+		}
+	}
+	return known
+}
+
+// Possible is an error if nothing ever gives the reason.
+func (c *Contract) Possible(reason string) error {
+	known := c.possible()
+	if known[reason] || onDemand(reason) {
+		return nil
+	}
+	return fmt.Errorf("nothing gives the reason %q; %s", reason, didYouMean(reason, sortedKeys(known)))
+}
+
+// onDemand reports whether a reason is one that is answered on demand only.
+func onDemand(reason string) bool {
+	return strings.HasPrefix(reason, "other.") || strings.HasPrefix(reason, "fault.") || strings.HasPrefix(reason, "client.")
+}
+
 // coined lists the reasons that the contract makes up.
-func (k *checker) coined() []string {
+func (c *Contract) coined() []string {
 	var out []string
-	for _, r := range k.c.Records {
+	for _, r := range c.Records {
 		for _, n := range r.Needs {
 			out = append(out, n.Else)
 		}
 	}
-	for _, op := range k.c.Operations {
+	for _, op := range c.Operations {
 		for _, n := range op.Needs {
 			out = append(out, n.Else)
 		}

@@ -97,6 +97,27 @@ func TestEveryCodeHasABrokenContractAndNoOtherIsUsed(t *testing.T) {
 	}
 }
 
+// A contract that was just begun lacks evidence everywhere; what else is wrong
+// must not be hidden among that.
+func TestWhatOnlyLacksEvidenceComesLast(t *testing.T) {
+	data, err := os.ReadFile(bookshop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.ReplaceAll(string(data), ", evidence: documented page", "")
+	text = strings.Replace(text, "not reader.blocked", "not reader.bloked", 1)
+	_, err = LoadData("bookshop", "openapi.yaml", []byte(text))
+	var f Findings
+	if !errors.As(err, &f) || len(f) < 5 {
+		t.Fatalf("%v", err)
+	}
+	i := slices.IndexFunc(f, func(f Finding) bool { return f.Code == "no-evidence" })
+	j := slices.IndexFunc(f, func(f Finding) bool { return f.Code == "unknown-name" })
+	if i < 0 || j < 0 || slices.ContainsFunc(f[i:], func(f Finding) bool { return f.Code != "no-evidence" }) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestEveryFindingHasItsPlace(t *testing.T) {
 	for _, file := range brokenFiles(t) {
 		for _, f := range load(t, file) {

@@ -29,7 +29,8 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Findings is every finding of one contract, in the order of its lines.
+// Findings is every finding of one contract, in the order of its lines; what
+// only lacks evidence comes last, since there may be much of it.
 type Findings []Finding
 
 // Error makes Findings an error: the contract does not load.
@@ -46,6 +47,9 @@ func (f Findings) sorted() Findings {
 		a, b := f[i], f[j]
 		if a.File != b.File {
 			return a.File < b.File
+		}
+		if x, y := a.Code == "no-evidence", b.Code == "no-evidence"; x != y {
+			return y
 		}
 		if a.Line != b.Line {
 			return a.Line < b.Line
@@ -81,6 +85,7 @@ func Codes() map[string]string {
 		"answer-undeclared":      "an answer that the operation's responses do not have",
 		"answer-unreachable":     "an answer or failure entry that no condition reaches",
 		"failure-without-answer": "a reason that can occur and that nothing answers",
+		"lock-unreachable":       "a lock on records that have no secret",
 		"token-never-issued":     "a token kind that no operation issues",
 		"token-never-accepted":   "a token kind that no operation accepts",
 		"token-unreadable":       "a token that is issued and that no answer hands out",
@@ -93,6 +98,11 @@ func Codes() map[string]string {
 // nearest returns the candidate closest to name, if it is close enough to be
 // what was meant.
 func nearest(name string, candidates []string) string {
+	for _, c := range candidates {
+		if strings.EqualFold(c, name) {
+			return c
+		}
+	}
 	best, bestD := "", 1+len(name)/3
 	for _, c := range candidates {
 		if len(name) > 2 && len(c) > len(name) && strings.HasPrefix(strings.ToLower(c), strings.ToLower(name)) {

@@ -100,7 +100,7 @@ func Load(path string) (*Contract, error) {
 	if err == nil && info.Size() > document.MaxBytes {
 		return nil, fmt.Errorf("%s has %d bytes; at most %d are read", file, info.Size(), document.MaxBytes)
 	}
-	data, err := os.ReadFile(file)
+	data, err := document.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", file, errReason(err))
 	}
@@ -159,6 +159,9 @@ func (p *reader) parse(name, file string, data []byte) (*Contract, Findings) {
 // DidYouMean is the end of a message about an unknown name: the candidate that
 // was probably meant, or the list of them.
 func DidYouMean(name string, candidates []string) string { return didYouMean(name, candidates) }
+
+// Nearest is the candidate that was probably meant by a name; empty if none was.
+func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
 
 // ProfileSettings returns the settings of a profile, or of several joined by +;
 // empty: the contract's default profile.

@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -205,7 +206,7 @@ func (p *reader) mark(n *yaml.Node, ptr string) (Mark, bool) {
 	for _, w := range words[1:] {
 		w = strings.Trim(w, ",")
 		if _, ok := p.c.Sources[w]; !ok {
-			p.addf("unknown-source", n, ptr, didYouMean(w, sortedKeys(p.c.Sources)), "no source is called %q", w)
+			p.addf("unknown-source", n, ptr, cmp.Or(didYouMean(w, sortedKeys(p.c.Sources)), "add it to sources: {"+w+": what it is}"), "no source is called %q", w)
 			continue
 		}
 		m.Sources = append(m.Sources, w)

@@ -40,6 +40,17 @@ func (o *Operation) CarriesSecret(field string) bool {
 	return false
 }
 
+// hasSecret reports whether a record has a field that is compared, and not
+// looked up.
+func (r *RecordKind) hasSecret() bool {
+	for _, f := range r.Fields {
+		if f.Secret {
+			return true
+		}
+	}
+	return false
+}
+
 // maxMembers bounds the search for secrets in one body, whose schema may hold
 // itself many times over. The members nearest to the root come first, so what
 // is left out of a body that is larger lies deep in it.

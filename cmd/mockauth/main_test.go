@@ -714,3 +714,49 @@ func TestTheProgramEndsWithZeroOnCtrlC(t *testing.T) {
 		}
 	}
 }
+
+func TestAReadyFileThatWasLeftBehindIsNotRead(t *testing.T) {
+	file := temporary(t, "ready")
+	if err := os.WriteFile(file, []byte("http://127.0.0.1:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The contract is wrong, so that this server never answers.
+	if code, _, _ := once([]string{"serve", "testdata/broken", "--port=0", "--ready-file", file}); code != exitUsage {
+		t.Errorf("exit code %d, want 2", code)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Error("the URL of an earlier server is still there")
+	}
+}
+
+func TestAReadyFileThatCannotBeWrittenLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{dir, filepath.Join(dir, "missing", "ready")} {
+		code, _, stderr := once([]string{"serve", "wedia", "--port=0", "--ready-file", file})
+		if code != exitServe || !strings.Contains(stderr, "the ready file") {
+			t.Errorf("%s: exit code %d, want 1: %s", file, code, stderr)
+		}
+	}
+	if _, err := os.Stat(dir + ".tmp"); !errors.Is(err, os.ErrNotExist) {
+		t.Error("a temporary file was left behind")
+	}
+}
+
+func TestFlagsThatMeanNothingAreRefused(t *testing.T) {
+	unknown := temporary(t, "team.yaml")
+	if err := os.WriteFile(unknown, []byte("wedai: {records: {}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--host="}, {"--admin-port=-5"}, {"--accounts", unknown}} {
+		if code, _, stderr := once(append([]string{"serve", "wedia", "--port=0"}, args...)); code != exitUsage || stderr == "" {
+			t.Errorf("%v: exit code %d, want 2: %s", args, code, stderr)
+		}
+	}
+	if _, _, stderr := once([]string{"accounts", "wedia", "--accounts", unknown}); !strings.Contains(stderr, `did you mean "wedia"`) {
+		t.Errorf("a misspelled system: %s", stderr)
+	}
+}
+
+func TestAnEmptyVariableOfSeveralValuesIsNone(t *testing.T) {
+	start(t, []string{"wedia", "--port=0"}, "MOCKAUTH_SET=", "MOCKAUTH_ACCOUNTS=", "MOCKAUTH_PROFILE=")
+}

@@ -97,6 +97,9 @@ func fromEnvironment(cmd *cobra.Command, environ []string) error {
 		}
 		values := []string{v}
 		if cmd.Flags().Lookup(name).Value.Type() == "stringArray" {
+			if v == "" {
+				continue // no values
+			}
 			values = strings.Split(v, ",")
 		}
 		for _, v := range values {
@@ -164,8 +167,14 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if f.port < 0 || f.port > 65535 || f.adminPort > 65535 {
+	if f.port < 0 || f.port > 65535 || f.adminPort < -1 || f.adminPort > 65535 {
 		return exit{exitUsage, errors.New("a port is a number from 0 to 65535")}
+	}
+	if f.host == "" { // net.Listen takes it for all addresses
+		return exit{exitUsage, errors.New("--host is an address; 0.0.0.0 is all of them")}
+	}
+	if err := stale(f.readyFile); err != nil {
+		return exit{exitServe, err}
 	}
 	opts, err := options(args, f, log)
 	if err != nil {
@@ -227,6 +236,25 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 	return nil
 }
 
+// stale removes a ready file that a server left behind which could not end by
+// itself: who waits for the file would read the URL of that one.
+func stale(file string) error {
+	info, err := os.Stat(file)
+	if file == "" || errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err == nil {
+		err = os.Remove(file)
+	}
+	if err != nil {
+		return fmt.Errorf("the ready file %s cannot be written: %w", file, err)
+	}
+	return nil
+}
+
 // ready writes the file whole, so that who waits for it never reads half.
 func ready(file, url string) error {
 	tmp := file + ".tmp"
@@ -234,6 +262,7 @@ func ready(file, url string) error {
 		return fmt.Errorf("the ready file cannot be written: %w", err)
 	}
 	if err := os.Rename(tmp, file); err != nil {
+		_ = os.Remove(tmp)
 		return fmt.Errorf("the ready file cannot be written: %w", err)
 	}
 	return nil

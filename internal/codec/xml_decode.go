@@ -63,7 +63,7 @@ func (d *xmlDecoder) wrongRoot(wanted []field) *Error {
 		}
 		names = append(names, w)
 	}
-	return d.fail(Malformed, d.tree.root, "the root element is another than wanted", "send "+strings.Join(names, " or "))
+	return d.fail(Malformed, d.tree.root, "this is not the root element that is wanted", "send "+strings.Join(names, " or "))
 }
 
 type xmlDecoder struct {

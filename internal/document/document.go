@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -43,6 +45,21 @@ func (e *Error) Error() string {
 		return fmt.Sprintf("%s:%d: %s", e.Name, e.Line, e.Message)
 	}
 	return fmt.Sprintf("%s: %s", e.Name, e.Message)
+}
+
+// ReadFile reads a file that Parse will take: no more than MaxBytes of it, so
+// that a device or a pipe that never ends is refused as well.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, MaxBytes+1))
+	if err == nil && len(data) > MaxBytes {
+		return nil, fmt.Errorf("it has more than the %d bytes that are read", MaxBytes)
+	}
+	return data, err
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)

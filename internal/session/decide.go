@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/value"
@@ -314,7 +315,11 @@ func (d *Decision) missing(m *missing, alts []alternative, security bool) *Failu
 		f.Why = fmt.Sprintf("No credentials were sent; %s carries them%s.", b.At.Describe(), d.otherWays(alts, security))
 	default:
 		f.Reason = "request.field.missing"
-		f.Why = fmt.Sprintf("%s is missing%s.", sentence(b.At.Describe()), emptyWord(m.empty))
+		f.Why = sentence(b.At.Describe()) + " is missing" + emptyWord(m.empty)
+		if isToken(b) {
+			f.Why += fmt.Sprintf("; a token %q belongs there%s", b.Alts[0].Token, d.where(b.Alts[0].Token))
+		}
+		f.Why += "."
 	}
 	return f
 }
@@ -333,7 +338,8 @@ func sentence(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// issuers names the operations that hand out a kind of token, the first two.
+// issuers names the operations that hand out a kind of token, the first two,
+// and links (GET) after all others.
 // Those that do so only at times are named if there are no others: a logout
 // that brings an application back is not the way to a token.
 func (d *Decision) issuers(kind, or string) string {
@@ -356,6 +362,8 @@ func (d *Decision) issuers(kind, or string) string {
 	if len(from) == 0 {
 		from = atTimes
 	}
+	links := slices.DeleteFunc(slices.Clone(from), func(s string) bool { return !strings.HasPrefix(s, "GET ") })
+	from = append(slices.DeleteFunc(from, func(s string) bool { return strings.HasPrefix(s, "GET ") }), links...)
 	return strings.Join(from[:min(2, len(from))], or)
 }
 

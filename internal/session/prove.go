@@ -353,7 +353,8 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 		return nil
 	}
 	// The record is found by the first field that is not secret, or by the
-	// secret if there is nothing else.
+	// secret if there is nothing else. Where several have that field, such as the
+	// tenant, it is the one that has the others, too.
 	finder := g.binds[0]
 	for _, b := range g.binds {
 		if !b.Alts[0].Secret {
@@ -371,12 +372,16 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 	if r == nil {
 		return d.unknown(g, finder, fmt.Sprintf("No %s has the %s that was sent in %s.", g.kind, strings.Join(fieldNames(finder), " or "), finder.At.Describe()))
 	}
-	for _, b := range g.binds {
-		if b == finder || b.Alts[0].Secret {
-			continue
+	if other := d.differs(r, g, finder); other != nil {
+		r = nil
+		for _, x := range s.tx.Records(g.kind) {
+			if d.matches(x, finder) && d.differs(x, g, finder) == nil {
+				r = x
+				break
+			}
 		}
-		if !d.matches(r, b) {
-			return d.unknown(g, b, fmt.Sprintf("The %s has another %s than was sent in %s.", g.kind, strings.Join(fieldNames(b), " or "), b.At.Describe()))
+		if r == nil {
+			return d.unknown(g, other, fmt.Sprintf("No %s with this %s has the %s that was sent in %s.", g.kind, strings.Join(fieldNames(finder), " or "), strings.Join(fieldNames(other), " or "), other.At.Describe()))
 		}
 	}
 	if g.secret && r.LockedUntil.After(s.now) {
@@ -395,6 +400,17 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 	if g.secret {
 		d.Proven = append(d.Proven, r)
 		d.toNeed(r, p)
+	}
+	return nil
+}
+
+// differs returns the first binding beside the finder, and not of a secret,
+// that the record does not fit; nil if it fits all.
+func (d *Decision) differs(r *Record, g *group, finder *specs.RequestBind) *specs.RequestBind {
+	for _, b := range g.binds {
+		if b != finder && !b.Alts[0].Secret && !d.matches(r, b) {
+			return b
+		}
 	}
 	return nil
 }

@@ -227,15 +227,25 @@ func (m *memory) Record(kind, key string) *Record {
 
 func (m *memory) FindRecord(kind *specs.RecordKind, field, text string) *Record {
 	k := m.seed.kinds[kind.Name]
-	if idx, ok := k.index[field]; ok {
-		if r := idx[text]; r != nil {
-			if _, over := m.changed[kind.Name][r.Key]; !over {
-				return r
-			}
+	first := k.index[field][text]
+	if first != nil {
+		now, over := m.changed[kind.Name][first.Key]
+		if !over {
+			return first
+		}
+		if t, ok := fieldText(now, field); ok && t == text {
+			return now
 		}
 	}
 	if key, ok := m.fields[kind.Name+" "+field][text]; ok {
 		return m.changed[kind.Name][key]
+	}
+	if first != nil { // it has another text now, but it was not the only one
+		for _, r := range m.Records(kind.Name) {
+			if t, ok := fieldText(r, field); ok && t == text {
+				return r
+			}
+		}
 	}
 	return nil
 }
