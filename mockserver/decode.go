@@ -48,7 +48,11 @@ func baseURL(r *http.Request, prefix string) string {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host + prefix
+	host := r.Host
+	if host == "" { // HTTP/1.0
+		host = "localhost"
+	}
+	return scheme + "://" + host + prefix
 }
 
 // query reads a query string: what cannot be decoded is kept as it came, so

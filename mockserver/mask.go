@@ -355,10 +355,11 @@ func namesOf(systems []*system) secretNames {
 func (n secretNames) of(target string, h http.Header) []string {
 	var out []string
 	if _, raw, ok := strings.Cut(target, "?"); ok {
-		for name, list := range query(raw) {
-			if n[strings.ToLower(name)] {
-				out = append(out, list...)
-			}
+		out = append(out, n.inQuery(raw)...)
+	}
+	for _, from := range h["Referer"] {
+		if _, raw, ok := strings.Cut(from, "?"); ok {
+			out = append(out, n.inQuery(raw)...)
 		}
 	}
 	for name, list := range h {
@@ -372,6 +373,23 @@ func (n secretNames) of(target string, h http.Header) []string {
 		}
 	}
 	return out
+}
+
+// inQuery returns what a query carries under these names. Here ; separates, too,
+// and password[] is password: who sends it so is refused, and remembered.
+func (n secretNames) inQuery(raw string) []string {
+	var out []string
+	for name, list := range query(strings.ReplaceAll(raw, ";", "&")) {
+		if n.has(name) {
+			out = append(out, list...)
+		}
+	}
+	return out
+}
+
+func (n secretNames) has(name string) bool {
+	name, _, _ = strings.Cut(strings.ToLower(name), "[")
+	return n[strings.TrimPrefix(name, "@")] // as codec reads an attribute that no schema has
 }
 
 // body returns what a body carries under these names, read by its media type
@@ -393,7 +411,7 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 		switch v := v.(type) {
 		case map[string]any:
 			for k, x := range v {
-				if n[strings.ToLower(k)] {
+				if n.has(k) {
 					out = append(out, leaves(x)...)
 				} else {
 					walk(x)

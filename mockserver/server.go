@@ -457,7 +457,11 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string) {
 }
 
 func noWorld(w http.ResponseWriter, r *http.Request, name string) {
-	problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name), nil)
+	why := fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name)
+	if !worldName.MatchString(name) {
+		why = fmt.Sprintf("There is no world %q, nor can there be: a name has a-z, 0-9 and -, at most 63 characters.", name)
+	}
+	problem(w, r, http.StatusNotFound, "request.path", why, nil)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {

@@ -40,6 +40,9 @@ type state struct {
 	laid    []laid // failures that were asked for; guarded by store.Update
 }
 
+// maxLaid bounds the failures that wait in a system of a world.
+const maxLaid = 1000
+
 // laid is a documented failure that the next calls of an operation get.
 type laid struct {
 	operation string
@@ -276,7 +279,15 @@ func (w *World) Fail(system, operation, reason string, times int) error {
 	}
 	times = max(1, times)
 	st := w.state(sys)
-	st.store.Update(func(session.Tx) { st.laid = append(st.laid, laid{operation, reason, times}) })
+	full := false
+	st.store.Update(func(session.Tx) {
+		if full = len(st.laid) >= maxLaid; !full {
+			st.laid = append(st.laid, laid{operation, reason, times})
+		}
+	})
+	if full {
+		return fmt.Errorf("%d failures are laid already; reset the world, or ask for them with times", maxLaid)
+	}
 	return nil
 }
 

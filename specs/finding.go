@@ -19,7 +19,11 @@ type Finding struct {
 
 func (f Finding) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d: %s [%s]", f.File, f.Line, f.Message, f.Code)
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d", f.Line)
+	}
+	fmt.Fprintf(&b, ": %s [%s]", f.Message, f.Code)
 	if f.Pointer != "" {
 		fmt.Fprintf(&b, "\n    at %s", f.Pointer)
 	}

@@ -74,7 +74,7 @@ their values are divided by commas.`,
 	fl.StringArrayVar(&f.settings, "set", nil, "change a setting, as `SYSTEM.KEY=VALUE`")
 	fl.StringArrayVar(&f.accounts, "accounts", nil, "YAML `FILE` with accounts of your own")
 	fl.StringVar(&f.logFormat, "log-format", "text", "`FORMAT` of the log on stderr: text or json")
-	fl.BoolVar(&f.quiet, "quiet", false, "print only the line listening url=…, and log nothing but warnings")
+	fl.BoolVar(&f.quiet, "quiet", false, "print only listening url=… (and a control token that was made), and log nothing but warnings")
 	fl.BoolVar(&f.noDiagnostics, "no-diagnostics", false, "leave the Mockauth-… headers out of answers")
 	fl.Lookup("admin-port").DefValue = "0" // -1 means none, which the help need not show
 	return cmd
@@ -180,7 +180,8 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	if f.adminToken == "" && !loopback(f.host) {
+	made := f.adminToken == "" && !loopback(f.host)
+	if made {
 		var b [16]byte
 		if _, err := cryptorand.Read(b[:]); err != nil {
 			return exit{exitServe, err}
@@ -219,8 +220,11 @@ func serve(ctx context.Context, args []string, f serveFlags, stdout, stderr io.W
 		}
 	}
 	fmt.Fprintf(stdout, "listening url=%s\n", srv.URL())
-	if !f.quiet {
+	switch {
+	case !f.quiet:
 		srv.Banner(stdout, adminURL, f.adminToken)
+	case made: // nobody could know it otherwise
+		fmt.Fprintf(stdout, "control-token=%s\n", f.adminToken)
 	}
 	if f.readyFile != "" {
 		if err := ready(f.readyFile, srv.URL()); err != nil {

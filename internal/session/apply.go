@@ -16,8 +16,16 @@ import (
 // Apply makes the effects of a decision happen: consume, ends, opens, creates,
 // sets, issues, resumes. It must run in the same Store.Update as Decide. It
 // returns the texts of the secrets that it made, for masking.
+//
+// All of them happen, or, if there is an error, none.
 func (d *Decision) Apply() (secrets []string, err error) {
 	s := d.scope
+	s.tx.Begin()
+	defer func() {
+		if err != nil {
+			s.tx.Rollback()
+		}
+	}()
 	if d.Failure != nil {
 		d.countWrong()
 		return nil, nil

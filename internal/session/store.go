@@ -121,6 +121,9 @@ type Tx interface {
 	// Limited returns the texts of tokens of a kind with a limit, for one owner.
 	Limited(kind, owner string) []string
 	SetLimited(kind, owner string, texts []string)
+	// Begin marks the state that Rollback brings back; both in one Update.
+	Begin()
+	Rollback()
 	// EachSession calls f for every session that is remembered, live or not, in
 	// no order.
 	EachSession(f func(*Session))
@@ -197,11 +200,68 @@ type memory struct {
 	tokens   map[string]*Token
 	queue    []string // texts of tokens, oldest first: what goes when there are too many
 	limited  map[string][]string
+	changes  []change // since Begin, to be taken back
+}
+
+// change is what a Put replaced: one of the four, nil where there was nothing.
+type change struct {
+	kind, key string // of a record, or of a limit
+	record    *Record
+	id        string // of a session
+	session   *Session
+	text      string // of a token
+	token     *Token
+	limited   []string
+	isLimit   bool
+}
+
+func (m *memory) Begin() { m.changes = m.changes[:0] }
+
+// Rollback takes the changes since Begin back, the last first.
+func (m *memory) Rollback() {
+	changes := m.changes
+	m.changes = nil
+	for i := len(changes) - 1; i >= 0; i-- {
+		c := changes[i]
+		switch {
+		case c.isLimit:
+			m.limited[c.key] = c.limited
+		case c.text != "":
+			if c.token != nil {
+				m.tokens[c.text] = c.token
+				continue
+			}
+			delete(m.tokens, c.text)
+			m.queue = m.queue[:len(m.queue)-1]
+		case c.id != "":
+			if c.session != nil {
+				m.sessions[c.id] = c.session
+				continue
+			}
+			for _, owner := range m.sessions[c.id].Held {
+				ids := m.byRecord[owner]
+				m.byRecord[owner] = ids[:len(ids)-1]
+			}
+			delete(m.sessions, c.id)
+		default:
+			now := m.changed[c.kind][c.key]
+			m.unindex(now, c.record)
+			delete(m.changed[c.kind], c.key)
+			switch {
+			case c.record != nil:
+				m.changed[c.kind][c.key] = c.record
+				m.reindex(c.record)
+			case m.Record(c.kind, c.key) == nil: // it was made
+				m.added[c.kind] = m.added[c.kind][:len(m.added[c.kind])-1]
+			}
+		}
+	}
 }
 
 // MaxTokens bounds the tokens that a world remembers. Beyond it the oldest are
-// forgotten, dead or not: 2 million is some 1 GiB.
-const MaxTokens = 2_000_000
+// forgotten, dead or not, and with its last token a session: a million logins
+// are some 0.8 GiB.
+const MaxTokens = 1_000_000
 
 // NewMemory returns an empty world over a seed.
 func NewMemory(seed *Seed) *Memory {
@@ -273,20 +333,57 @@ func (m *memory) PutRecord(r *Record) {
 		m.added[kind] = append(m.added[kind], r.Key)
 	}
 	old := m.changed[kind][r.Key]
+	m.changes = append(m.changes, change{kind: kind, key: r.Key, record: old})
 	m.changed[kind][r.Key] = r
+	if old != nil {
+		m.unindex(old, r)
+	}
+	m.reindex(r)
+}
+
+// unindex takes a changed record out of the index of changed ones, but for the
+// texts that it keeps as next (nil: none). Another one that has the text takes
+// its place.
+func (m *memory) unindex(r, next *Record) {
 	for f := range r.Kind.Indexed {
-		at := kind + " " + f
-		if m.fields[at] == nil {
-			m.fields[at] = map[string]string{}
-		}
-		if old != nil {
-			if t, ok := fieldText(old, f); ok && m.fields[at][t] == r.Key {
-				delete(m.fields[at], t)
+		t, ok := fieldText(r, f)
+		if next != nil {
+			if n, same := fieldText(next, f); same && n == t {
+				continue
 			}
 		}
-		if t, ok := fieldText(r, f); ok {
-			m.fields[at][t] = r.Key
+		at := r.Kind.Name + " " + f
+		if !ok || m.fields[at][t] != r.Key {
+			continue
 		}
+		delete(m.fields[at], t)
+		for key, other := range m.changed[r.Kind.Name] {
+			if key == r.Key {
+				continue
+			}
+			if o, ok := fieldText(other, f); ok && o == t {
+				m.point(at, t, key)
+			}
+		}
+	}
+}
+
+func (m *memory) reindex(r *Record) {
+	for f := range r.Kind.Indexed {
+		if t, ok := fieldText(r, f); ok {
+			m.point(r.Kind.Name+" "+f, t, r.Key)
+		}
+	}
+}
+
+// point lets a text find a changed record. Of several that have it the one with
+// the least key is found, whatever the order in which they changed.
+func (m *memory) point(at, text, key string) {
+	if m.fields[at] == nil {
+		m.fields[at] = map[string]string{}
+	}
+	if old, ok := m.fields[at][text]; !ok || key < old {
+		m.fields[at][text] = key
 	}
 }
 
@@ -296,6 +393,7 @@ func (m *memory) PutSession(s *Session) {
 	if m.sessions == nil {
 		m.sessions, m.byRecord = map[string]*Session{}, map[string][]string{}
 	}
+	m.changes = append(m.changes, change{id: s.ID, session: m.sessions[s.ID]})
 	if m.sessions[s.ID] == nil {
 		for _, owner := range s.Held {
 			m.index(owner, s.ID)
@@ -329,6 +427,7 @@ func (m *memory) PutToken(t *Token) {
 	if m.tokens == nil {
 		m.tokens = map[string]*Token{}
 	}
+	m.changes = append(m.changes, change{text: t.Text, token: m.tokens[t.Text]})
 	if m.tokens[t.Text] == nil {
 		m.queue = append(m.queue, t.Text)
 		if len(m.queue) > MaxTokens {
@@ -363,7 +462,9 @@ func (m *memory) SetLimited(kind, owner string, texts []string) {
 	if m.limited == nil {
 		m.limited = map[string][]string{}
 	}
-	m.limited[kind+" "+owner] = texts
+	key := kind + " " + owner
+	m.changes = append(m.changes, change{isLimit: true, key: key, limited: m.limited[key]})
+	m.limited[key] = texts
 }
 
 func (m *memory) EachSession(f func(*Session)) {

@@ -236,7 +236,7 @@ func local(host string) bool {
 		host = h
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
-	return net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "mock.test"
+	return host == "" || net.ParseIP(host) != nil || host == "localhost" || strings.HasSuffix(host, ".localhost") || host == "mock.test"
 }
 
 func refuse(w http.ResponseWriter, status int, detail string) {
@@ -283,7 +283,9 @@ func read(r *http.Request, into any) error {
 	d.UseNumber()
 	var wrong *json.UnmarshalTypeError
 	if err := d.Decode(into); errors.As(err, &wrong) && wrong.Field != "" {
-		return fmt.Errorf("%s cannot be a %s here", wrong.Field, wrong.Value)
+		return fmt.Errorf("%s has the wrong type: %s", wrong.Field, wrong.Value)
+	} else if wrong != nil {
+		return fmt.Errorf("the body is not what is wanted here: a JSON object, not %s", wrong.Value)
 	} else if err != nil {
 		return fmt.Errorf("the body is not what is wanted here: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
