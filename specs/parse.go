@@ -558,7 +558,9 @@ func (p *reader) parseRecords(n *yaml.Node, ptr string) {
 				if k.Locks.After == nil {
 					k.Locks = nil
 					p.add("missing-word", n, ptr, "locks does not say after how many wrong secrets", "add after: 5")
+					return
 				}
+				p.wantEvidence(k.Locks.Evidence, n, ptr, "the lock")
 			},
 			"demo":     func(n *yaml.Node, ptr string) { k.Demo = p.demo(n, ptr) },
 			"evidence": func(n *yaml.Node, ptr string) { k.Evidence = p.evidence(n, ptr) },
