@@ -217,6 +217,9 @@ func (b *typeBits) of(x any) jsonschema.Types {
 // itself judges the words of the schema alone.
 func (q *quick) itself(x any, bits *typeBits, depth int) bool {
 	is := func(t jsonschema.Types) bool { return q.anyType || q.types&t != 0 }
+	if _, text := x.(string); q.format != nil && !text {
+		return false // a format may speak of any type, and readOnly is one here
+	}
 	switch x := x.(type) {
 	case nil:
 		return is(bits.null) && (q.enum == nil || q.enumNull)
@@ -234,7 +237,7 @@ func (q *quick) itself(x any, bits *typeBits, depth int) bool {
 		}
 		return (q.pattern == nil || q.pattern.MatchString(x)) && (q.format == nil || q.format.Validate(x) == nil)
 	case json.Number:
-		if q.enum != nil || q.format != nil { // int32 and the like: the library
+		if q.enum != nil {
 			return false
 		}
 		i, err := strconv.ParseInt(string(x), 10, 64)
