@@ -21,13 +21,21 @@ import (
 
 // FuzzRequest sends anything to a server of all systems: there is no panic, the
 // answer comes at once, has a status and a body of the type that it says, and
-// the server answers afterwards. It begins with every documented request, whose
-// tokens live in the world that is fuzzed.
+// the server answers afterwards. It begins with a documented request for every
+// outcome of every operation, whose tokens live in the world that is fuzzed.
 func FuzzRequest(f *testing.F) {
 	server := newServer(f, mockserver.Seed(1), mockserver.JournalSize(4), mockserver.AdminApart())
 	server.Default().Clock().Freeze(midnight)
+	seen := map[string]bool{}
 	for _, system := range specs.Systems() {
 		for _, e := range exchangesOf(f, system) {
+			// All of them take the fuzzer longer to read than it has; the replay
+			// sends the others.
+			kind := system + " " + e.Operation + " " + e.Outcome
+			if seen[kind] {
+				continue
+			}
+			seen[kind] = true
 			s := scriptIn(f, server, system, server.Default())
 			s.loose = true
 			for _, g := range e.Given {
