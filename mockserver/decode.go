@@ -23,7 +23,7 @@ import (
 // decodeHead reads everything but the body into a session.Request.
 func decodeHead(r *http.Request, params map[string]string, basePath, prefix string) *session.Request {
 	q := &session.Request{
-		Method: r.Method, Path: r.URL.Path, PathParams: params,
+		Method: r.Method, PathParams: params,
 		Header:  make(map[string][]string, len(r.Header)),
 		Cookies: cookies(r.Header["Cookie"]),
 		Base:    baseURL(r, prefix) + basePath,

@@ -78,7 +78,7 @@ func (r *rig) attempts(op *specs.Operation) []*session.Request {
 
 func (r *rig) request(op *specs.Operation) *session.Request {
 	return &session.Request{
-		Method: op.Method, Path: op.Path, PathParams: map[string]string{}, Query: map[string][]string{},
+		Method: op.Method, PathParams: map[string]string{}, Query: map[string][]string{},
 		Header: map[string][]string{}, Cookies: map[string][]string{}, Base: "http://mock.test", Number: 7,
 	}
 }

@@ -60,7 +60,6 @@ func settingNames(c *specs.Contract) []string {
 // Request is what the machine must know of a request.
 type Request struct {
 	Method     string
-	Path       string // below the base path
 	PathParams map[string]string
 	Query      map[string][]string
 	Header     map[string][]string // names in lower case
@@ -73,8 +72,8 @@ type Request struct {
 	// Fault is what decoding and schema found, to be answered in its turn: after
 	// the tokens that security schemes carry.
 	Fault *Failure
-	// Base is scheme, host and base path as the client sees them, no slash at
-	// the end; Root is the same without the base path of the contract.
+	// Base is scheme, host and base path as the client sees them, without a slash
+	// at the end.
 	Base   string
 	Number int // of the exchange, for the journal
 }
@@ -152,7 +151,6 @@ type Opened struct {
 type Issued struct {
 	Kind  *specs.TokenKind
 	Issue *specs.Issue
-	In    *Session // nil: the one just opened
 }
 
 // Decision is what a request means in a state: an answer or a failure, and the
