@@ -12,6 +12,7 @@ import (
 
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/mockserver/admin"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -234,7 +235,7 @@ func (c *control) root(w *World, r *http.Request) string {
 			if name, rest, ok := strings.Cut(r.Host, ".localhost"); ok && c.server.World(name) != nil {
 				r.Host = "localhost" + rest // another world is not below this one's host
 			}
-			return baseURL(r, w.prefix)
+			return wire.BaseURL(r, w.prefix)
 		}
 		own += w.prefix
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -76,19 +77,19 @@ func (s *Server) curlFor(sys *system, op *specs.Operation, p *specs.Proof, root 
 	url := root + c.BasePaths[0] + op.Path
 	m := op.Body[0]
 	for _, o := range op.Body {
-		if isJSON(o.Type) || o.Type == "application/x-www-form-urlencoded" {
+		if wire.IsJSON(o.Type) || o.Type == "application/x-www-form-urlencoded" {
 			m = o
 			break
 		}
 	}
 	switch {
-	case isJSON(m.Type):
+	case wire.IsJSON(m.Type):
 		data, err := codec.AppendJSON(nil, body)
 		if err != nil {
 			return ""
 		}
 		return fmt.Sprintf("curl -i -X %s %s -H 'Content-Type: %s' -d %s", op.Method, shell(url), m.Type, shell(string(data)))
-	case isXML(m.Type):
+	case wire.IsXML(m.Type):
 		data, err := codec.AppendXML(nil, body, m.Schema)
 		if err != nil {
 			return ""

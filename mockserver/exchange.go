@@ -12,10 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
-	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -88,14 +87,14 @@ func (x *exchange) serve() {
 	x.raw, tooLarge = readBody(x.w, x.r, x.server.config.limits.Bytes)
 	if x.e == nil {
 		x.w.Header().Set("Allow", allow(endpoints))
-		x.e = &endpoint{system: x.system, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: endpoints[0].plan, base: endpoints[0].base}
-		x.request = decodeHead(x.r, params, x.e.base, x.prefix)
+		x.e = &endpoint{system: x.system, op: &specs.Operation{Failures: specs.FailureTable{}}, wire: endpoints[0].wire.Without(), base: endpoints[0].base}
+		x.request = wire.Head(x.r, params, x.e.base, x.prefix)
 		x.secrets, _ = sentSecrets(x.e, x.request, nil)
 		x.write(x.refuse(&session.Failure{Reason: "request.method", Field: "method", Value: x.r.Method,
 			Why: fmt.Sprintf("%s is not offered at this path; send %s.", method, strings.ReplaceAll(allow(endpoints), ", ", " or "))}))
 		return
 	}
-	x.request = decodeHead(x.r, params, x.e.base, x.prefix)
+	x.request = wire.Head(x.r, params, x.e.base, x.prefix)
 	x.request.Number = x.number
 	x.write(x.answer(tooLarge))
 }
@@ -136,8 +135,8 @@ func (x *exchange) nowhere(known []*endpoint) *answer {
 	}
 	x.system, x.state = sys, x.world.state(sys)
 	cors(x.w.Header(), x.r, sys.contract.CORS)
-	x.e = &endpoint{system: sys, op: &specs.Operation{Failures: specs.FailureTable{}}, plan: &plan{}, base: base}
-	x.request = decodeHead(x.r, nil, base, x.prefix)
+	x.e = &endpoint{system: sys, op: &specs.Operation{Failures: specs.FailureTable{}}, wire: wire.New(sys.contract, &specs.Operation{}), base: base}
+	x.request = wire.Head(x.r, nil, base, x.prefix)
 	return x.refuse(&session.Failure{Reason: "request.path", Field: "path", Value: x.r.URL.Path, Why: why})
 }
 
@@ -147,45 +146,10 @@ func (x *exchange) refuse(f *session.Failure) *answer {
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: tx}
 		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
-		typ, _ := x.negotiate(at)
+		typ, _ := x.e.wire.Negotiate(x.state.machine, x.request, x.r.Header["Accept"], at)
 		out = x.finish(d, typ)
 	})
 	return out
-}
-
-// negotiate chooses the media type of the answer.
-func (x *exchange) negotiate(at session.Moment) (string, bool) {
-	offers := x.e.plan.offers
-	if len(offers) == 0 {
-		offers = x.fallback()
-	}
-	if forced := x.state.machine.MediaType(x.e.op, x.request, at); forced != "" && slices.Contains(offers, forced) {
-		return forced, true
-	}
-	typ, ok := accept(x.r.Header["Accept"], offers)
-	if !ok {
-		return offers[0], false
-	}
-	return typ, true
-}
-
-// fallback is the media types that the system answers with anywhere, for paths
-// that have no operation.
-func (x *exchange) fallback() []string {
-	for _, op := range x.system.contract.Operations {
-		for _, r := range op.Responses {
-			var out []string
-			for _, m := range r.Media {
-				if isJSON(m.Type) || isXML(m.Type) {
-					out = append(out, m.Type)
-				}
-			}
-			if len(out) > 0 {
-				return out
-			}
-		}
-	}
-	return []string{"application/json"}
 }
 
 // answer decodes, validates and decides.
@@ -193,43 +157,18 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 	if tooLarge != nil && tooLarge.Reason == "request.size" {
 		return x.refuse(tooLarge)
 	}
-	b, media, fault := decodeBody(x.e, x.r.Header["Content-Type"], x.raw, x.server.config.limits)
 	q := x.request
-	q.Body, q.HasBody = b.value, b.has
-	if tooLarge != nil {
-		fault = tooLarge
-	}
-	if fault == nil && media == nil {
-		fault = validate(x.e, q, b)
-	}
-	var notes []string
-	for _, name := range undeclared(x.e, q) {
-		if x.e.op.Undeclared == "refuse" && fault == nil {
-			fault = &session.Failure{Reason: "request.undeclared", Field: name, Why: fmt.Sprintf("The query parameter %q is not in the contract; leave it out.", name)}
-		}
-		notes = append(notes, fmt.Sprintf("the query parameter %q is not in the contract", name))
-	}
-	q.Fault = fault
+	in := x.e.wire.Read(q, x.r.Header, x.raw, tooLarge, x.server.config.limits)
 	x.secrets, x.hidden = sentSecrets(x.e, q, x.raw)
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: tx}
 		if reason := x.state.take(x.e.op.ID); reason != "" {
-			typ, _ := x.negotiate(at)
+			typ, _ := x.e.wire.Negotiate(x.state.machine, q, in.Accept, at)
 			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: reason, Why: "This failure was asked for by the control API."}), typ)
 			return
 		}
-		typ, ok := x.negotiate(at)
-		switch {
-		case !ok:
-			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: "request.accept", Field: "Accept",
-				Why: "None of the media types in Accept is answered here; accept " + strings.Join(x.e.plan.offers, " or ") + "."}), typ)
-			return
-		case media != nil:
-			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, media), typ)
-			return
-		}
-		d := x.state.machine.Decide(x.e.op, q, at)
+		d, typ := x.e.wire.Decide(x.state.machine, in, at)
 		made, err := d.Apply()
 		x.secrets = append(x.secrets, made...)
 		if err != nil {
@@ -238,7 +177,7 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 		}
 		out = x.finish(d, typ)
 	})
-	out.notes = append(notes, out.notes...)
+	out.notes = append(in.Notes, out.notes...)
 	return out
 }
 
@@ -256,7 +195,7 @@ func (x *exchange) finish(d *session.Decision, typ string) *answer {
 		p.notes = d.Notes
 		return p
 	}
-	media, n, pointer := x.media(d, status, typ)
+	media, n, pointer := x.e.wire.Media(d, status, typ)
 	r := d.Render(status, n)
 	out.notes = d.Notes
 	out.headers = http.Header{}
@@ -264,43 +203,19 @@ func (x *exchange) finish(d *session.Decision, typ string) *answer {
 		out.headers[h.Name] = append(out.headers[h.Name], h.Value)
 	}
 	for _, c := range r.Cookies {
-		out.headers["Set-Cookie"] = append(out.headers["Set-Cookie"], setCookie(c, x.request.Base, x.now))
+		out.headers["Set-Cookie"] = append(out.headers["Set-Cookie"], wire.SetCookie(c, x.request.Base, x.now))
 	}
 	if !r.HasBody {
 		return out
 	}
 	out.typ = media
-	body, err := encode(media, r.Body, n)
+	body, err := wire.Encode(media, r.Body, n)
 	if err != nil {
 		return x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The documented answer cannot be written as " + media + ": " + err.Error() + "."})
 	}
 	out.body = body
 	out.notes = append(out.notes, x.check(r.Body, pointer)...)
 	return out
-}
-
-// media is the media type and schema of an answer: those of the operation's
-// response, else the contract's envelope of refusals.
-func (x *exchange) media(d *session.Decision, status int, typ string) (string, *schema.Node, string) {
-	c := x.system.contract
-	if r := x.e.op.Response(status); r != nil && len(r.Media) > 0 {
-		m := matchMedia(r.Media, typ)
-		if m == nil {
-			m = r.Media[0]
-			typ = m.Type
-		}
-		if d.Failure == nil || c.Envelope.Schema == "" || r.Code != "default" && r.Code[0] != '2' {
-			return typ, m.Schema, m.Pointer
-		}
-	}
-	if d.Failure != nil && c.Envelope.Schema != "" {
-		n, _ := c.Schemas.Node(c.Envelope.Schema)
-		return typ, n, c.Envelope.Schema
-	}
-	if typ == "" || !isJSON(typ) && !isXML(typ) && !strings.HasPrefix(typ, "text/") {
-		typ = "application/json"
-	}
-	return typ, nil, ""
 }
 
 // check compares an answer with its schema. An answer that breaks it is a fault
@@ -318,23 +233,6 @@ func (x *exchange) check(body any, pointer string) []string {
 		out = append(out, "the answer breaks its own schema at "+f.Pointer+": "+f.Message)
 	}
 	return out
-}
-
-func encode(typ string, body any, n *schema.Node) ([]byte, error) {
-	switch {
-	case isXML(typ):
-		return codec.AppendXML(make([]byte, 0, 1024), body, n)
-	case strings.HasPrefix(typ, "text/"):
-		if s, ok := value.Text(body); ok {
-			return []byte(s), nil
-		}
-	case typ == "application/x-www-form-urlencoded":
-		return codec.AppendForm(nil, body)
-	}
-	if n != nil {
-		body = codec.Bare(body, n)
-	}
-	return codec.AppendJSON(make([]byte, 0, 1024), body)
 }
 
 // problem answers what the contract has no answer for: RFC 9457.

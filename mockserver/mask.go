@@ -15,6 +15,7 @@ import (
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -311,7 +312,7 @@ func secretsOf(records []*session.Record) []string {
 // a mistyped password is a secret too. hidden are those of the body that do not
 // stand in it as they are.
 func sentSecrets(e *endpoint, q *session.Request, raw []byte) (out, hidden []string) {
-	for _, l := range e.plan.secrets {
+	for _, l := range e.op.Secrets {
 		v, ok := q.Value(l)
 		if !ok {
 			continue
@@ -367,7 +368,7 @@ func (n secretNames) of(target string, h http.Header) []string {
 			out = append(out, list...)
 		}
 	}
-	for name, list := range cookies(h["Cookie"]) {
+	for name, list := range wire.Cookies(h["Cookie"]) {
 		if n[strings.ToLower(name)] {
 			out = append(out, list...)
 		}
@@ -379,7 +380,7 @@ func (n secretNames) of(target string, h http.Header) []string {
 // and password[] is password: who sends it so is refused, and remembered.
 func (n secretNames) inQuery(raw string) []string {
 	var out []string
-	for name, list := range query(strings.ReplaceAll(raw, ";", "&")) {
+	for name, list := range wire.Query(strings.ReplaceAll(raw, ";", "&")) {
 		if n.has(name) {
 			out = append(out, list...)
 		}
@@ -399,10 +400,10 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 		return nil, false
 	}
 	typ, params, err := codec.MediaType(strings.TrimSpace(contentType[0]))
-	if err != nil || !isJSON(typ) && !isXML(typ) && typ != "application/x-www-form-urlencoded" && typ != "multipart/form-data" {
+	if err != nil || !wire.IsJSON(typ) && !wire.IsXML(typ) && typ != "application/x-www-form-urlencoded" && typ != "multipart/form-data" {
 		return nil, false
 	}
-	v, err := decode(typ, params, raw, nil, lim)
+	v, err := wire.Decode(typ, params, raw, nil, lim)
 	if err != nil {
 		return nil, false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -17,7 +18,7 @@ import (
 type endpoint struct {
 	system *system
 	op     *specs.Operation
-	plan   *plan // what is worked out once
+	wire   *wire.Operation
 	base   string
 }
 
@@ -58,7 +59,7 @@ func newRouter(systems []*system) (*router, error) {
 			b := base{path: basePath, system: s, first: map[string]bool{}}
 			for _, op := range s.contract.Operations {
 				e := &endpoint{system: s, op: op, base: basePath}
-				e.plan = newPlan(e)
+				e.wire = wire.New(s.contract, op)
 				full := basePath + op.Path
 				b.first[firstSegment(op.Path)] = true
 				key := op.Method + " " + normal(full)

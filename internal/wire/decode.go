@@ -1,10 +1,9 @@
-package mockserver
+package wire
 
 import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -20,19 +19,19 @@ import (
 	"github.com/mockauth/mockauth/specs"
 )
 
-// decodeHead reads everything but the body into a session.Request.
-func decodeHead(r *http.Request, params map[string]string, basePath, prefix string) *session.Request {
+// Head reads everything but the body into a session.Request.
+func Head(r *http.Request, params map[string]string, basePath, prefix string) *session.Request {
 	q := &session.Request{
 		Method: r.Method, PathParams: params,
 		Header:  make(map[string][]string, len(r.Header)),
-		Cookies: cookies(r.Header["Cookie"]),
-		Base:    baseURL(r, prefix) + basePath,
+		Cookies: Cookies(r.Header["Cookie"]),
+		Base:    BaseURL(r, prefix) + basePath,
 	}
 	if q.Method == http.MethodHead {
 		q.Method = http.MethodGet
 	}
 	if r.URL.RawQuery != "" {
-		q.Query = query(r.URL.RawQuery)
+		q.Query = Query(r.URL.RawQuery)
 	}
 	for k, v := range r.Header {
 		q.Header[strings.ToLower(k)] = v
@@ -41,9 +40,9 @@ func decodeHead(r *http.Request, params map[string]string, basePath, prefix stri
 	return q
 }
 
-// baseURL is scheme and host as the client sees them, and the prefix of the
+// BaseURL is scheme and host as the client sees them, and the prefix of the
 // world. A proxy that ends TLS says so in X-Forwarded-Proto.
-func baseURL(r *http.Request, prefix string) string {
+func BaseURL(r *http.Request, prefix string) string {
 	scheme := "http"
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
@@ -55,9 +54,9 @@ func baseURL(r *http.Request, prefix string) string {
 	return scheme + "://" + host + prefix
 }
 
-// query reads a query string: what cannot be decoded is kept as it came, so
+// Query reads a query string: what cannot be decoded is kept as it came, so
 // that one broken parameter does not hide the others. Only & separates.
-func query(raw string) map[string][]string {
+func Query(raw string) map[string][]string {
 	out := map[string][]string{}
 	for n := 0; raw != "" && n < 1000; n++ {
 		var pair string
@@ -79,11 +78,11 @@ func query(raw string) map[string][]string {
 	return out
 }
 
-// cookies reads Cookie headers leniently, as servers do: pairs divided by
+// Cookies reads Cookie headers leniently, as servers do: pairs divided by
 // semicolons, values as they are, quotes stripped. Clients exist that send
 // back whole Set-Cookie strings; their attributes become cookies of no
 // consequence.
-func cookies(headers []string) map[string][]string {
+func Cookies(headers []string) map[string][]string {
 	if len(headers) == 0 {
 		return nil
 	}
@@ -139,28 +138,11 @@ type body struct {
 	has   bool
 }
 
-// readBody reads the body within the limits. A body that no operation wants is
-// read as well, so that the connection can be used again, and for the journal.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *session.Failure) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
-	}
-	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if err == nil {
-		return raw, nil
-	}
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return raw, &session.Failure{Reason: "request.size", Why: fmt.Sprintf("The body is larger than %d bytes; send less.", limit)}
-	}
-	return raw, &session.Failure{Reason: "request.malformed", Why: "The body ended before it was complete; send all of what Content-Length or the chunks announce, and in time."}
-}
-
 // decodeBody finds the media type and decodes. media failures are answered at
 // once; a malformed body in its turn.
-func decodeBody(e *endpoint, contentType []string, raw []byte, lim codec.Limits) (b body, media, fault *session.Failure) {
+func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limits) (b body, media, fault *session.Failure) {
 	b.raw = raw
-	op := e.op
+	op := o.Op
 	if len(op.Body) == 0 {
 		return b, nil, nil
 	}
@@ -181,7 +163,7 @@ func decodeBody(e *endpoint, contentType []string, raw []byte, lim codec.Limits)
 	}
 	typ, params, err := codec.MediaType(sent)
 	if err == nil {
-		b.media = matchMedia(op.Body, typ)
+		b.media = MatchMedia(op.Body, typ)
 	}
 	if b.media == nil {
 		if len(raw) == 0 && !op.BodyRequired {
@@ -192,7 +174,7 @@ func decodeBody(e *endpoint, contentType []string, raw []byte, lim codec.Limits)
 	if len(raw) == 0 && !op.BodyRequired {
 		return b, nil, nil
 	}
-	v, err := decode(typ, params, raw, b.media.Schema, lim)
+	v, err := Decode(typ, params, raw, b.media.Schema, lim)
 	if err == nil {
 		if b.media.Schema != nil {
 			v = codec.Unbare(v, b.media.Schema)
@@ -229,7 +211,8 @@ func sentence(s string) string {
 	return s
 }
 
-func matchMedia(list []*specs.Media, typ string) *specs.Media {
+// MatchMedia returns the media type of a list that a type falls under, or nil.
+func MatchMedia(list []*specs.Media, typ string) *specs.Media {
 	for _, m := range list {
 		if m.Type == typ {
 			return m
@@ -243,16 +226,20 @@ func matchMedia(list []*specs.Media, typ string) *specs.Media {
 	return nil
 }
 
-func isJSON(typ string) bool { return typ == "application/json" || strings.HasSuffix(typ, "+json") }
-func isXML(typ string) bool {
+// IsJSON reports whether a media type is JSON.
+func IsJSON(typ string) bool { return typ == "application/json" || strings.HasSuffix(typ, "+json") }
+
+// IsXML reports whether a media type is XML.
+func IsXML(typ string) bool {
 	return typ == "application/xml" || typ == "text/xml" || strings.HasSuffix(typ, "+xml")
 }
 
-func decode(typ string, params map[string]string, raw []byte, n *schema.Node, lim codec.Limits) (any, error) {
+// Decode turns the bytes of a body into a value.
+func Decode(typ string, params map[string]string, raw []byte, n *schema.Node, lim codec.Limits) (any, error) {
 	switch {
-	case isJSON(typ):
+	case IsJSON(typ):
 		return codec.DecodeJSON(raw, params["charset"], lim)
-	case isXML(typ):
+	case IsXML(typ):
 		return codec.DecodeXML(raw, params["charset"], n, lim)
 	case typ == "application/x-www-form-urlencoded":
 		return codec.DecodeForm(raw, params["charset"], n, lim)
@@ -266,7 +253,7 @@ func decode(typ string, params map[string]string, raw []byte, n *schema.Node, li
 }
 
 // validate compares parameters and body with their schemas.
-func validate(e *endpoint, q *session.Request, b body) *session.Failure {
+func (o *Operation) validate(q *session.Request, b body) *session.Failure {
 	var found []session.Violation
 	missing, field, val := false, "", ""
 	report := func(where, pointer, keyword, message, name, v string) {
@@ -278,8 +265,8 @@ func validate(e *endpoint, q *session.Request, b body) *session.Failure {
 		}
 		found = append(found, session.Violation{Where: where, Pointer: pointer, Message: message})
 	}
-	c := e.system.contract
-	for _, p := range e.op.Parameters {
+	c := o.Contract
+	for _, p := range o.Op.Parameters {
 		text, ok := parameter(q, p)
 		if !ok {
 			if p.Required {
@@ -315,13 +302,13 @@ func validate(e *endpoint, q *session.Request, b body) *session.Failure {
 			}
 			report("", f.Pointer, f.Keyword, message, lastToken(f.Pointer), textAt(b.value, f.Pointer))
 		}
-	case !b.has && e.op.BodyRequired && len(e.op.Body) > 0:
+	case !b.has && o.Op.BodyRequired && len(o.Op.Body) > 0:
 		report("", "", "required", "a body is required", "body", "")
 	}
 	if len(found) == 0 {
 		return nil
 	}
-	if e.op.CarriesSecret(field) {
+	if o.Op.CarriesSecret(field) {
 		val = ""
 	}
 	f := &session.Failure{Reason: "request.field.invalid", Field: field, Value: val, Violations: found}
@@ -426,10 +413,10 @@ func arrayParameter(p *specs.Parameter, texts []string) any {
 }
 
 // undeclared returns the query parameters that the operation does not declare.
-func undeclared(e *endpoint, q *session.Request) []string {
+func (o *Operation) undeclared(q *session.Request) []string {
 	var out []string
 	for name := range q.Query {
-		if !e.plan.declared[name] {
+		if !o.declared[name] {
 			out = append(out, name)
 		}
 	}

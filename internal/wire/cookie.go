@@ -1,4 +1,4 @@
-package mockserver
+package wire
 
 import (
 	"net/url"
@@ -9,11 +9,11 @@ import (
 	"github.com/mockauth/mockauth/internal/session"
 )
 
-// setCookie writes a Set-Cookie field (RFC 6265bis) with exactly the
+// SetCookie writes a Set-Cookie field (RFC 6265bis) with exactly the
 // attributes that the contract gives the cookie, always in the same order.
 // net/http's own writer drops bytes and attributes that it dislikes, which a
 // mock must be able to send.
-func setCookie(c session.Cookie, base string, now time.Time) string {
+func SetCookie(c session.Cookie, base string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(c.Name)
 	b.WriteByte('=')

@@ -1,4 +1,4 @@
-package mockserver
+package wire
 
 import (
 	"strings"
@@ -57,7 +57,7 @@ func TestAcceptChoosesByQualityThenBySpecificity(t *testing.T) {
 		if c.accept != "-" {
 			header = strings.Split(c.accept, "|")
 		}
-		got, ok := accept(header, c.offers)
+		got, ok := Accept(header, c.offers)
 		if got != c.want || ok != (c.want != "" || c.offers == nil) {
 			t.Errorf("Accept %q of %v: %q, %v; want %q", c.accept, c.offers, got, ok, c.want)
 		}

@@ -1,15 +1,15 @@
-package mockserver
+package wire
 
 import (
 	"strconv"
 	"strings"
 )
 
-// accept chooses the media type of the answer from offers by the Accept header
+// Accept chooses the media type of the answer from offers by the Accept header
 // (RFC 9110, section 12.5.1): the highest quality wins, then the more special
 // range, then the order in which exact types are named, then that of offers. It
 // reports false if none is acceptable.
-func accept(header []string, offers []string) (string, bool) {
+func Accept(header []string, offers []string) (string, bool) {
 	ranges := mediaRanges(header)
 	if len(offers) == 0 {
 		return "", true
