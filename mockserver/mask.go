@@ -3,16 +3,12 @@ package mockserver
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/json"
-	"encoding/xml"
-	"html"
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/secret"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
@@ -45,7 +41,7 @@ type masker struct {
 func newMasker(secrets []string, known func(string) bool, next *masker) *masker {
 	m := &masker{short: map[string]bool{}, known: known, next: next}
 	for _, s := range secrets {
-		for _, v := range variants(s) {
+		for _, v := range secret.Forms(s) {
 			if len(v) < shortSecret && strings.IndexFunc(v, notWord) < 0 {
 				m.short[v] = true
 			} else {
@@ -68,26 +64,6 @@ func newMasker(secrets []string, known func(string) bool, next *masker) *masker 
 	return m
 }
 
-// variants are the forms in which programs write a secret into a message. Other
-// spellings of the same escapes are found by reading them; see text.
-func variants(s string) []string {
-	if strings.TrimSpace(s) == "" {
-		return nil
-	}
-	out := []string{s, url.QueryEscape(s), url.PathEscape(s)}
-	if j, err := json.Marshal(s); err == nil {
-		out = append(out, string(j[1:len(j)-1]))
-	}
-	var x strings.Builder
-	if xml.EscapeText(&x, []byte(s)) == nil {
-		out = append(out, x.String())
-	}
-	if len(s) >= 3 { // shorter ones are two letters in base64, which is no trace
-		out = append(out, base64.RawURLEncoding.EncodeToString([]byte(s)), base64.RawStdEncoding.EncodeToString([]byte(s)))
-	}
-	return out
-}
-
 func isWord(r rune) bool {
 	return r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || strings.ContainsRune(wordMarks, r)
 }
@@ -98,60 +74,12 @@ func notWord(r rune) bool { return !isWord(r) }
 // taken apart: the segments of a path first, those of a token last.
 const wordMarks = "/+~._-"
 
-// escaped are the pieces of a text that say something in other letters, and how
-// each is read.
-func escaped() []escape {
-	return []escape{
-		{`\`, jsonText, func(s string) (string, bool) {
-			var out string
-			err := json.Unmarshal([]byte(s), &out)
-			return out, err == nil
-		}},
-		{"%", percentText, func(s string) (string, bool) {
-			out, err := url.QueryUnescape(s)
-			return out, err == nil
-		}},
-		{"&", entityText, func(s string) (string, bool) { return html.UnescapeString(s), true }},
-	}
-}
-
-type escape struct {
-	mark string
-	find *regexp.Regexp
-	read func(string) (string, bool)
-}
-
-var (
-	jsonText    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	percentText = regexp.MustCompile(`[^\s"'<>&=?/;,\\]*%[^\s"'<>&=?/;,\\]*`)
-	entityText  = regexp.MustCompile(`[^<>"']*&[#a-zA-Z0-9]+;[^<>"']*`)
-)
-
 // text masks a text.
 func (m *masker) text(s string) string {
 	if s == "" {
 		return s
 	}
-	s = m.plain(s)
-	for _, e := range escaped() {
-		if !strings.Contains(s, e.mark) {
-			continue
-		}
-		s = e.find.ReplaceAllStringFunc(s, func(piece string) string {
-			said, ok := e.read(piece)
-			if !ok || said == piece {
-				return piece
-			}
-			if m.plain(said) == said {
-				return piece
-			}
-			if e.mark == `\` {
-				return `"` + masked + `"`
-			}
-			return masked
-		})
-	}
-	return s
+	return secret.Escaped(m.plain(s), masked, func(said string) bool { return m.plain(said) != said })
 }
 
 // sentence masks one of our own sentences. A short secret may be a word of it

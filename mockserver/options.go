@@ -11,6 +11,7 @@ import (
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/document"
+	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -39,6 +40,8 @@ type source struct {
 	name     string
 	dir      string // where a world.yaml may stand; "": shipped
 	shipped  bool
+	demo     *fixtures.World // nil: that of the contract
+	twist    session.Twist
 }
 
 func defaults() *config {
@@ -83,6 +86,16 @@ func File(path string) Option {
 func Contract(contract *specs.Contract) Option {
 	return func(c *config) error {
 		c.sources = append(c.sources, source{contract: contract})
+		return nil
+	}
+}
+
+// Deviating serves a contract that is loaded already with the records given,
+// and lets twist (nil: none) decide in the place of the session machine. It is
+// how package conformance/mutant makes a server that is wrong on purpose.
+func Deviating(contract *specs.Contract, demo *fixtures.World, twist session.Twist) Option {
+	return func(c *config) error {
+		c.sources = append(c.sources, source{contract: contract, demo: demo, twist: twist})
 		return nil
 	}
 }
@@ -203,7 +216,9 @@ func AdminApart() Option {
 func (c *config) world(s source) (*fixtures.World, error) {
 	var w *fixtures.World
 	var err error
-	if s.shipped {
+	if s.demo != nil {
+		w = s.demo
+	} else if s.shipped {
 		w, err = fixtures.System(s.contract)
 	} else {
 		w, err = fixtures.Own(s.contract, s.dir)

@@ -52,6 +52,7 @@ type system struct {
 	settings map[string]any // of a new world
 	secrets  []string
 	names    secretNames // see Server.prepareMasks
+	twist    session.Twist
 }
 
 func (s *system) name() string { return s.contract.Name }
@@ -150,7 +151,7 @@ func (c *config) system(src source) (*system, error) {
 	if err != nil {
 		return nil, err
 	}
-	sys := &system{contract: contract, world: w, seed: session.NewSeed(contract, records), settings: settings, secrets: secretsOf(records)}
+	sys := &system{contract: contract, world: w, seed: session.NewSeed(contract, records), settings: settings, secrets: secretsOf(records), twist: src.twist}
 	for _, x := range contract.Settings {
 		if text, ok := settings[x.Name].(string); ok && x.Secret {
 			sys.secrets = append(sys.secrets, text)

@@ -278,6 +278,17 @@ func (k *checker) reasons(op *Operation) []reason {
 	return w.out
 }
 
+// Refusals returns the reasons for which an operation can refuse, but for those
+// of the request itself, sorted.
+func (c *Contract) Refusals(op *Operation) []string {
+	k := &checker{c: c}
+	seen := map[string]bool{}
+	for _, r := range k.reasons(op) {
+		seen[r.reason] = true
+	}
+	return sortedKeys(seen)
+}
+
 type reasonWalk struct {
 	k     *checker
 	op    *Operation

@@ -529,9 +529,20 @@ type Raise struct {
 // RequestExample returns the value of the first named example of a request
 // body, in order.
 func (c *Contract) RequestExample(m *Media) (any, bool) {
-	if m.Pointer == "" || len(m.Examples) == 0 {
+	all := c.RequestExamples(m)
+	if len(all) == 0 {
 		return nil, false
 	}
+	return all[0].Value, true
+}
+
+// RequestExamples returns the named examples of a request body, in order. Their
+// values are ordered, and the caller's own.
+func (c *Contract) RequestExamples(m *Media) []NamedExample {
+	if m.Pointer == "" || len(m.Examples) == 0 {
+		return nil
+	}
+	var out []NamedExample
 	examples := c.Doc.At(strings.TrimSuffix(m.Pointer, "/schema") + "/examples")
 	for _, e := range document.Entries(examples) {
 		n := e.Node
@@ -539,8 +550,34 @@ func (c *Contract) RequestExample(m *Media) (any, bool) {
 			n = c.Doc.At(strings.TrimPrefix(ref.Value, "#"))
 		}
 		if v := document.Get(n, "value"); v != nil {
+			out = append(out, NamedExample{e.Key, document.Value(v)})
+		}
+	}
+	return out
+}
+
+// NamedExample is one documented example and its name.
+type NamedExample struct {
+	Name  string
+	Value any
+}
+
+// ParameterExample returns the documented example of a parameter.
+func (c *Contract) ParameterExample(p *Parameter) (any, bool) {
+	if p.Pointer == "" {
+		return nil, false
+	}
+	n := c.Doc.At(strings.TrimSuffix(p.Pointer, "/schema"))
+	if v := document.Get(n, "example"); v != nil {
+		return document.Value(v), true
+	}
+	for _, e := range document.Entries(document.Get(n, "examples")) {
+		if v := document.Get(e.Node, "value"); v != nil {
 			return document.Value(v), true
 		}
+	}
+	if v := document.Get(c.Doc.At(p.Pointer), "example"); v != nil {
+		return document.Value(v), true
 	}
 	return nil, false
 }

@@ -62,6 +62,7 @@ func (d *Decision) Apply() (secrets []string, err error) {
 	// A login on behalf of another opens two sessions, the one below first: each
 	// has its own tokens.
 	for n := range max(1, len(d.Opens)) {
+		d.below = n < len(d.Opens)-1
 		if len(d.Opens) > 0 {
 			s.session = s.tx.Session(d.Opens[n].Session.ID)
 		}
@@ -77,6 +78,7 @@ func (d *Decision) Apply() (secrets []string, err error) {
 		s.session, s.resumed = s.tx.Session(d.Resume.ID), true
 		s.issued = nil
 	}
+	d.adopt()
 	return secrets, nil
 }
 
@@ -153,12 +155,12 @@ func (d *Decision) endNow(x any) {
 func (d *Decision) open(o *Opened) error {
 	s := d.scope
 	for {
-		id, err := s.m.generate(s.m.Contract.Session.ID)
+		id, err := d.sessionID(o)
 		if err != nil {
 			return fmt.Errorf("session.id: %w", err)
 		}
 		if s.tx.Session(id) == nil {
-			o.Session.ID = id
+			o.Session.ID, o.Session.Guessed = id, d.learnt != nil && d.learnt.Sessions[o.As] != id
 			break
 		}
 	}
@@ -175,8 +177,18 @@ func (d *Decision) open(o *Opened) error {
 	return nil
 }
 
+// sessionID is the id of a session to open: learnt, or new.
+func (d *Decision) sessionID(o *Opened) (string, error) {
+	if d.learnt != nil && d.learnt.Sessions[o.As] != "" {
+		id := d.learnt.Sessions[o.As]
+		return id, nil
+	}
+	return d.scope.m.generate(d.scope.m.Contract.Session.ID)
+}
+
 func (d *Decision) createNow(r *Record) error {
 	s := d.scope
+	d.learnRecord(r)
 	for r.Key == "" || s.tx.Record(r.Kind.Name, r.Key) != nil {
 		f := r.Kind.Fields[r.Kind.Key]
 		v, err := schema.Generate(f.Schema, s.m.Rand)
@@ -266,13 +278,21 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 		return nil, err
 	}
 	t.JWT = form.JWT != nil
-	if i.Kind.ID != nil {
+	learnt, isLearnt := d.learntToken(i.Kind.Name)
+	if i.Kind.ID != nil && !isLearnt {
 		if t.ID, err = s.m.generate(i.Kind.ID); err != nil {
 			return nil, fmt.Errorf("id of %s: %w", i.Kind.Name, err)
 		}
 	}
 	d.life(t, i, inner)
-	for try := 0; ; try++ {
+	if text, ok := value.Text(learnt); isLearnt && ok {
+		t.Value, t.Text = learnt, text
+		if d.learnt.IDs[i.Kind.Name] != "" {
+			t.ID = d.learnt.IDs[i.Kind.Name]
+		}
+	}
+	t.Guessed = d.learnt != nil && t.Text == ""
+	for try := 0; t.Text == ""; try++ {
 		if err := s.m.mint(inner, t, form); err != nil {
 			return nil, fmt.Errorf("%s: %w", i.Kind.Name, err)
 		}
@@ -281,7 +301,7 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 		if t.JWT || s.tx.Token(t.Text) == nil {
 			break
 		}
-		if try == 1000 {
+		if t.Text = ""; try == 1000 {
 			return nil, fmt.Errorf("%s: its schema has no free value left", i.Kind.Name)
 		}
 	}
@@ -291,6 +311,7 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 	s.tx.PutSession(&x)
 	s.session = &x
 	s.setIssued(t)
+	d.made = append(d.made, t)
 	if l := i.Kind.Limit; l != nil {
 		d.limit(t, l)
 	}

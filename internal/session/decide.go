@@ -67,6 +67,11 @@ func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
 // carry, then the fault that decoding and schema found, then accepts, then
 // needs, then effects and answer.
 func (m *Machine) Decide(op *specs.Operation, req *Request, at Moment) *Decision {
+	if m.Twist != nil {
+		plain := *m
+		plain.Twist = nil
+		return m.Twist(&plain, op, req, at)
+	}
 	d := &Decision{Op: op, scope: m.scope(op, req, at)}
 	d.Failure = d.decide()
 	if f := d.Failure; f != nil {
@@ -136,7 +141,7 @@ func (d *Decision) decide() *Failure {
 }
 
 func (d *Decision) needFailure(n *specs.Need) *Failure {
-	f := &Failure{Reason: n.Else, Why: n.Why}
+	f := &Failure{Reason: n.Else, Why: n.Why, need: n}
 	if f.Why == "" {
 		f.Why = fmt.Sprintf("The contract wants that %s, and it does not hold.", n.That.Src)
 	}
@@ -294,7 +299,7 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 
 func (d *Decision) missing(m *missing, alts []alternative, security bool) *Failure {
 	b := m.bind
-	f := &Failure{Field: b.At.Field()}
+	f := &Failure{Field: b.At.Field(), proof: alts[0][0]}
 	switch {
 	case isToken(b) && (m.empty || security || b.At.In != specs.InBody && b.At.In != specs.InPath && b.At.In != specs.InQuery):
 		kind := b.Alts[0].Token
@@ -404,8 +409,12 @@ func (d *Decision) try(a alternative) *Failure {
 	for _, p := range a {
 		got, f := d.prove(p)
 		if f != nil {
+			if f.proof == nil {
+				f.proof = p
+			}
 			return f
 		}
+		d.proofs = append(d.proofs, p)
 		if first == nil {
 			first = got
 		} else if f := d.same(p, first, got); f != nil {

@@ -16,11 +16,21 @@ type Machine struct {
 	Contract *specs.Contract
 	Settings map[string]any // typed as specs.Setting.Default
 	Rand     *rand.Rand     // mints ids and tokens; used inside Store.Update only
+	// Partial: records may lack fields that they have, see Bound.Known.
+	Partial bool
+	// Twist replaces Decide, for servers that deviate on purpose; nil: none. See
+	// Twist.
+	Twist Twist
 
 	key     *rsa.PrivateKey // the last that was read; used inside Store.Update only
 	keyText string
 	shared  map[string]map[string]any // see share; used inside Store.Update only
 }
+
+// Twist decides in the place of a Machine's Decide. m is a copy without a Twist,
+// whose Settings it may replace, so that m.Decide says what would be right. It
+// runs in the Store.Update of the request, and may change the state there.
+type Twist func(m *Machine, op *specs.Operation, req *Request, at Moment) *Decision
 
 // Settings returns the values of a contract's settings under a profile (or
 // several joined by +; empty: the default) with overrides on top. The error
@@ -131,6 +141,10 @@ type Failure struct {
 	Violations []Violation
 	// wrong is the record whose secret was wrong: its counter goes up.
 	wrong *Record
+	// What it rests on, see Cause and Dead.
+	need  *specs.Need
+	proof *specs.Proof
+	dead  *Token
 }
 
 // Violation is one place of a request that breaks its schema.
@@ -177,6 +191,11 @@ type Decision struct {
 	needOf  []neededRecord
 	refused *refusal // what the contract answers to Failure, once looked up
 	looked  bool
+	proofs  []*specs.Proof // complete ones
+	learnt  *Learnt        // nil: everything is minted
+	below   bool           // the session that is issued for lies below another: no answer tells its tokens
+	made    []*Token
+	watch   bool // Render says what is bound
 }
 
 type setRecord struct {

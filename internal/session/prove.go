@@ -143,6 +143,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 	dead := s.dead(found)
 	if dead != "" && !tolerated(p, "token."+dead+"."+k.Name) {
 		f := refuse(k, dead, d.whyDead(found, dead))
+		f.dead = found
 		return nil, f
 	}
 	if dead == "" && found.Kind.Once {

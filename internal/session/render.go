@@ -22,6 +22,10 @@ type Rendered struct {
 	// Problem: the contract has no answer for this reason; an RFC 9457 problem
 	// document is due.
 	Problem bool
+	// Bound are the members of the body that are bound, Example the name of the
+	// example that the others come from, or "".
+	Bound   []Bound
+	Example string
 	// Refusal: a failure, for which the contract's envelope is the schema where
 	// the operation's responses have none.
 	Refusal bool
@@ -80,6 +84,9 @@ func (d *Decision) envelopeStatus(n int) int {
 	return n
 }
 
+// Watch makes Render say which members are bound.
+func (d *Decision) Watch() { d.watch = true }
+
 // Render fills the documented example in. node is the schema of the answer's
 // body, or nil. It must run in the same Store.Update as Decide and Apply.
 func (d *Decision) Render(status int, node *schema.Node) *Rendered {
@@ -100,6 +107,7 @@ func (d *Decision) Render(status int, node *schema.Node) *Rendered {
 		example, binds, out.Evidence = d.Answer.Example, d.Answer.Binds, d.Answer.Evidence
 	}
 	if example != nil {
+		out.Example = example.Name
 		out.Body, out.HasBody = value.Clone(example.Value), true
 		binds = append(slices.Clip(slices.Clone(example.Binds)), binds...)
 		slices.SortStableFunc(binds, func(a, b *specs.AnswerBind) int { return len(a.At.Tokens) - len(b.At.Tokens) })
@@ -135,6 +143,9 @@ func (d *Decision) bind(out *Rendered, b *specs.AnswerBind, node *schema.Node) {
 	}
 	out.HasBody = true
 	out.Body = d.place(out.Body, b.At.Tokens, b.Value, node)
+	if d.watch {
+		out.Bound = append(out.Bound, d.bound(b.At.Tokens, b.Value))
+	}
 }
 
 func (d *Decision) cookie(out *Rendered, b *specs.AnswerBind) {
@@ -179,7 +190,7 @@ func (d *Decision) each(out *Rendered, e *specs.ExampleEach, node *schema.Node) 
 		n = n.Items()
 	}
 	filled := make([]any, 0, len(from))
-	for _, el := range from {
+	for i, el := range from {
 		inner := *d.scope
 		inner.local = map[string]any{e.As: el}
 		sub := *d
@@ -187,17 +198,21 @@ func (d *Decision) each(out *Rendered, e *specs.ExampleEach, node *schema.Node) 
 		item := value.Clone(items[0])
 		for _, b := range e.Binds {
 			item = sub.place(item, b.At.Tokens, b.Value, n)
+			if d.watch {
+				at := slices.Concat(e.At.Tokens, []string{strconv.Itoa(i)}, b.At.Tokens)
+				out.Bound = append(out.Bound, sub.bound(at, b.Value))
+			}
 		}
 		filled = append(filled, item)
 	}
-	out.Body = put(out.Body, e.At.Tokens, filled)
+	out.Body = value.Put(out.Body, e.At.Tokens, filled)
 }
 
 // place puts a value at a pointer: nil becomes null where the schema admits
 // it, and leaves the member out elsewhere.
 func (d *Decision) place(body any, tokens []string, v *specs.Value, node *schema.Node) any {
 	if v.Must {
-		return remove(body, tokens)
+		return value.Remove(body, tokens)
 	}
 	n := descend(node, tokens)
 	x, err := v.Eval(d.scope)
@@ -210,14 +225,14 @@ func (d *Decision) place(body any, tokens []string, v *specs.Value, node *schema
 	}
 	switch {
 	case x == specs.Absent:
-		return remove(body, tokens)
+		return value.Remove(body, tokens)
 	case x == nil:
 		if n != nil && n.Nullable() && hasParent(body, tokens) {
-			return put(body, tokens, nil)
+			return value.Put(body, tokens, nil)
 		}
-		return remove(body, tokens)
+		return value.Remove(body, tokens)
 	}
-	return put(body, tokens, order(fit(x, n), n))
+	return value.Put(body, tokens, order(fit(x, n), n))
 }
 
 func hasParent(body any, tokens []string) bool {
@@ -354,49 +369,4 @@ func descend(n *schema.Node, tokens []string) *schema.Node {
 		n = found
 	}
 	return n
-}
-
-// put sets the member at tokens, making objects on the way.
-func put(body any, tokens []string, v any) any {
-	if len(tokens) == 0 {
-		return v
-	}
-	if list, ok := body.([]any); ok {
-		i, err := strconv.Atoi(tokens[0])
-		if err == nil && i >= 0 && i < len(list) {
-			list[i] = put(list[i], tokens[1:], v)
-		}
-		return list
-	}
-	o, _ := body.(value.Object)
-	for i := range o {
-		if o[i].Name == tokens[0] {
-			o[i].Value = put(o[i].Value, tokens[1:], v)
-			return body // the same object: boxing it again would allocate
-		}
-	}
-	return append(o, value.Member{Name: tokens[0], Value: put(nil, tokens[1:], v)})
-}
-
-func remove(body any, tokens []string) any {
-	if len(tokens) == 0 {
-		return nil
-	}
-	o, ok := body.(value.Object)
-	if !ok {
-		if list, ok := body.([]any); ok {
-			if i, err := strconv.Atoi(tokens[0]); err == nil && i >= 0 && i < len(list) {
-				list[i] = remove(list[i], tokens[1:])
-			}
-		}
-		return body
-	}
-	if len(tokens) == 1 {
-		o.Delete(tokens[0])
-		return o
-	}
-	if cur, ok := o.Get(tokens[0]); ok {
-		o.Set(tokens[0], remove(cur, tokens[1:]))
-	}
-	return o
 }

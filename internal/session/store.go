@@ -35,6 +35,8 @@ type Session struct {
 	EndBy  int
 	Tokens []string // texts of its tokens, oldest first
 	Held   []string // the records in Facts as kind/key, for SessionsOf
+	// Guessed: a checker does not know the id, and made one up.
+	Guessed bool
 }
 
 // State is why a token is dead, apart from time.
@@ -65,6 +67,8 @@ type Token struct {
 	By      int // number of the exchange that issued it
 	EndBy   int // number of the exchange that ended it
 	JWT     bool
+	// Guessed: a checker does not know its text, and made one up.
+	Guessed bool
 }
 
 // TokenValue makes a Token a specs.Valuer.

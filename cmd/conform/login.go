@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/mockauth/mockauth/conformance"
+)
+
+// logIn is how the doctor finds out whether the accounts are right: the shortest
+// case that opens a session and sends no wrong password is carried out, and the
+// session closed. Nil if there is none.
+func (a *app) logIn(x *aim) func(context.Context) error {
+	p, err := x.plan()
+	if err != nil {
+		return nil // the run will say so
+	}
+	var shortest *conformance.Case
+	for _, c := range p.Cases {
+		if c.Excluded == "" && c.Wrong == 0 && c.Sessions > 0 && c.Wait == 0 && (shortest == nil || c.Requests < shortest.Requests) {
+			shortest = c
+		}
+	}
+	if shortest == nil {
+		return nil
+	}
+	return func(ctx context.Context) error {
+		r, err := conformance.NewRunner(p, conformance.Options{})
+		if err != nil {
+			return err
+		}
+		defer r.Close(ctx)
+		v := r.Run(ctx, shortest)
+		for _, e := range v.Exchanges {
+			switch {
+			case e.Response == nil:
+				return errors.New(e.Error)
+			case e.Response.Status == http.StatusUnauthorized, e.Response.Status == http.StatusForbidden,
+				e.Response.Status >= 400 && v.Status != conformance.Passed:
+				return fmt.Errorf("to %s, %s %s answers %d%s", e.Purpose, e.Request.Method, e.Request.URL, e.Response.Status, beginning(e.Response.Body))
+			}
+		}
+		return nil
+	}
+}
+
+// beginning is what an answer begins with, for a message.
+func beginning(body string) string {
+	text := strings.Join(strings.Fields(body), " ")
+	if text == "" {
+		return " without a body"
+	}
+	if r := []rune(text); len(r) > 120 {
+		text = string(r[:119]) + "…"
+	}
+	return fmt.Sprintf(": %q", text)
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/conformance"
+)
+
+// sayPlan says what a run would do to the server, before it does.
+func (a *app) sayPlan(p *planned) {
+	var run, excluded, requests, wrong, sessions int
+	var wait time.Duration
+	writes := map[string]int{}
+	var order []string
+	reasons := map[string]int{}
+	for _, c := range p.chosen {
+		if c.Excluded != "" {
+			excluded++
+			reasons[c.Excluded]++
+			continue
+		}
+		run++
+		requests += c.Requests
+		wrong += c.Wrong
+		sessions += c.Sessions
+		wait += c.Wait
+		if what := c.Method + " " + c.Path; !strings.EqualFold(c.Method, "GET") && !strings.EqualFold(c.Method, "HEAD") {
+			if writes[what] == 0 {
+				order = append(order, what)
+			}
+			writes[what]++
+		}
+	}
+	w := a.stdout
+	fmt.Fprintf(w, "%s at %s\n", p.contract.Name, p.target.URL.Redacted())
+	if p.ours {
+		fmt.Fprintln(w, "  a mock of ours: each case gets a world of its own")
+	}
+	fmt.Fprintf(w, "  %s to run, %d left out\n", count(run, "case"), excluded)
+	fmt.Fprintf(w, "  sends     %s%s\n", count(requests, "request"), rate(p.target.Budgets.RequestsPerSecond, requests))
+	fmt.Fprintf(w, "  opens     %s, and closes them again%s\n", count(sessions, "session"), most(p.target.Budgets.Sessions))
+	fmt.Fprintf(w, "  presents  %s%s\n", count(wrong, "wrong password"), most(p.target.Budgets.WrongPasswords))
+	if wait > 0 {
+		how := "by setting the mock's clock"
+		if p.target.Capabilities.Clock != conformance.ClockControl {
+			how = "by sleeping"
+		}
+		fmt.Fprintf(w, "  waits     %s, %s\n", wait.Round(time.Second), how)
+	}
+	if len(order) > 0 {
+		fmt.Fprintln(w, "  judges calls that are no GET:")
+		for _, what := range order {
+			fmt.Fprintf(w, "    %4d  %s\n", writes[what], what)
+		}
+	}
+	if len(reasons) > 0 {
+		fmt.Fprintln(w, "  leaves out:")
+		for _, why := range sortedByCount(reasons) {
+			fmt.Fprintf(w, "    %4d  %s\n", reasons[why], why)
+		}
+	}
+}
+
+// most is a budget in words.
+func most(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (at most %d)", n)
+}
+
+func rate(perSecond float64, requests int) string {
+	if perSecond <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at most %g a second: %s", perSecond, time.Duration(float64(requests)/perSecond*float64(time.Second)).Round(time.Second))
+}

@@ -1,0 +1,22 @@
+package conformance
+
+import "time"
+
+// Case is one thing to check: steps that bring a state about, and a last one
+// that is judged.
+type Case struct {
+	Info
+	// Excluded is why the target's capabilities or budgets leave it out, or "".
+	Excluded string
+	// Wrong is how many wrong passwords it sends, Sessions how many sessions it
+	// opens, Requests how many requests it sends, Wait how much time must pass
+	// in it.
+	Wrong, Sessions, Requests int
+	Wait                      time.Duration
+
+	steps    []*step
+	settings map[string]any // over the target's
+	links    []link
+	// reads are the exchanges whose answers are compared with each other.
+	twin bool
+}

@@ -1,0 +1,622 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/specs"
+)
+
+// NewPlan plans every case that the contract has for this target. It sends
+// nothing. The error says what in the target does not fit the contract.
+func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
+	s, err := newSeed(c, t)
+	if err != nil {
+		return nil, err
+	}
+	e, err := newExplorer(c, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Contract: c, Target: t, seed: s, byID: map[string]*Case{}}
+	b := &builder{p: p, e: e, found: map[string]*found{}}
+	for _, op := range c.Operations {
+		f := e.search(op)
+		b.found[op.ID] = f
+	}
+	if t.Capabilities.SetSettings {
+		b.otherSettings()
+	}
+	for _, op := range c.Operations {
+		f := b.found[op.ID]
+		b.outcomes(op, f)
+		b.lives(op, f)
+		b.effects(op, f)
+		b.laws(op, f)
+		for _, r := range c.Refusals(op) {
+			if !f.has(r) {
+				p.Missing = append(p.Missing, Missing{op.ID, r})
+			}
+		}
+	}
+	for _, x := range p.Cases {
+		p.byID[x.ID] = x
+		x.Excluded = p.excluded(x)
+	}
+	return p, nil
+}
+
+// builder makes cases of what a search found.
+type builder struct {
+	p     *Plan
+	e     *explorer
+	found map[string]*found
+	ids   map[string]int
+}
+
+// add gives a case its id, and puts it into the plan.
+func (b *builder) add(x *Case, parts ...string) {
+	id := b.p.Contract.Name
+	for _, s := range parts {
+		if s != "" {
+			id += "." + s
+		}
+	}
+	if b.ids == nil {
+		b.ids = map[string]int{}
+	}
+	b.ids[id]++
+	if n := b.ids[id]; n > 1 {
+		id += "." + strconv.Itoa(n)
+	}
+	x.ID = id
+	b.p.Cases = append(b.p.Cases, x)
+}
+
+// slug makes a text a part of an id.
+func slug(s string) string {
+	var out strings.Builder
+	dash := false
+	for _, r := range s {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '.':
+			if dash && out.Len() > 0 {
+				out.WriteByte('-')
+			}
+			dash = false
+			out.WriteRune(r)
+		default:
+			dash = true
+		}
+	}
+	return out.String()
+}
+
+// makeCase makes a case of a candidate: its way, and its request as the last
+// step.
+func (b *builder) makeCase(c *candidate, kind, title string, links ...link) *Case {
+	steps := append(slices.Clone(c.way.steps), b.last(c))
+	return b.caseOf(steps, c, kind, title, links...)
+}
+
+func (b *builder) last(c *candidate) *step {
+	st := c.step("")
+	st.dead, st.wait = c.dead, c.wait
+	if c.how != "" {
+		st.purpose += ", " + c.how
+	}
+	return st
+}
+
+// caseOf makes a case of steps; judged is the prediction of the last one.
+func (b *builder) caseOf(steps []*step, judged *candidate, kind, title string, links ...link) *Case {
+	op := judged.request.op.Op
+	x := &Case{steps: steps, settings: judged.settings, links: append(links, judged.links...)}
+	x.Operation, x.Method, x.Path = op.ID, op.Method, op.Path
+	x.Outcome, x.Kind, x.Title = judged.p.Outcome(), kind, title
+	for _, st := range steps {
+		x.Cause = append(x.Cause, st.cause())
+		x.Wait += st.wait
+		if !st.success && (strings.HasPrefix(st.outcome, "credentials.wrong") || strings.HasPrefix(st.outcome, "credentials.unknown")) {
+			x.Wrong++
+		}
+		if st.success {
+			x.Sessions += len(st.request.op.Op.Opens)
+		}
+	}
+	x.Requests = len(steps)
+	b.weigh(x, judged)
+	x.Labels = b.labels(x, judged)
+	return x
+}
+
+// cause says in words what a step does.
+func (st *step) cause() string {
+	op := st.request.op.Op
+	s := st.purpose + ": " + op.Method + " " + op.Path
+	if st.dead != nil {
+		at := "at the instant at which the token " + st.dead.name + " ends"
+		switch {
+		case st.wait < 0:
+			at = (-st.wait).String() + " before the token " + st.dead.name + " ends"
+		case st.wait > 0:
+			at = st.wait.String() + " after the token " + st.dead.name + " ends"
+		}
+		s += " (" + at + ")"
+	}
+	return s + " → " + st.outcome
+}
+
+// weigh gives a case its severity and the rule that it is about.
+func (b *builder) weigh(x *Case, c *candidate) {
+	e := c.p.Evidence()
+	var m specs.Mark
+	pointer := c.p.Op.Pointer
+	if from := c.p.From(); len(from) > 0 {
+		pointer = from[len(from)-1]
+	}
+	if c.p.Failure != nil {
+		m = e.Part("refusal")
+		x.links = append(x.links[:len(x.links):len(x.links)], causeLinks(c.p)...)
+	} else {
+		m = accepted(c.p, e)
+	}
+	for _, l := range x.links {
+		if l.mark.Level < m.Level {
+			m, pointer = l.mark, l.pointer
+		}
+	}
+	x.Severity = SeverityOf(m.Level)
+	x.Rule = b.p.rule(pointer, m)
+}
+
+func (b *builder) labels(x *Case, c *candidate) []string {
+	out := []string{x.Kind, strings.ToLower(x.Severity.String())}
+	writes, touches := false, false
+	for _, st := range x.steps {
+		op := st.request.op.Op
+		writes = writes || len(op.Creates) > 0 && st.success
+		for _, s := range op.Sets {
+			writes = writes || s.To != "session" && st.success
+		}
+		touches = touches || st.success && touchesOthers(op)
+	}
+	if x.Wait > 0 || slices.ContainsFunc(x.steps, func(st *step) bool { return st.dead != nil }) {
+		out = append(out, "clock")
+	}
+	if writes {
+		out = append(out, "writes")
+	}
+	if touches {
+		out = append(out, "exclusive")
+	}
+	if x.Wrong > 0 {
+		out = append(out, "wrong-password")
+	}
+	if x.settings != nil {
+		out = append(out, "settings")
+	}
+	return out
+}
+
+// touchesOthers reports whether an operation can reach what the run did not
+// make: all sessions of a user, the one token that a user may have.
+func touchesOthers(op *specs.Operation) bool {
+	for _, e := range op.Ends {
+		if strings.Contains(e.What.Src, ".sessions") {
+			return true
+		}
+		names, err := e.What.Names()
+		if err != nil {
+			return true
+		}
+		for root := range names {
+			if _, role := op.Roles[root]; role {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(op.Issues, func(i *specs.Issue) bool { return i.Token.Limit != nil && i.Token.Limit.Replace })
+}
+
+// excluded is why a target leaves a case out, or "".
+func (p *Plan) excluded(x *Case) string {
+	c := p.Target.Capabilities
+	for _, w := range c.Without {
+		if x.ID == w || strings.HasPrefix(x.ID, w+".") || slices.Contains(x.Labels, w) || strings.HasPrefix(x.Outcome, w) {
+			return "the target is declared to be without " + w
+		}
+	}
+	has := func(label string) bool { return slices.Contains(x.Labels, label) }
+	switch {
+	case has("clock") && c.Clock != "control" && c.Clock != "wait":
+		return "needs clock: time must pass, and the target has no clock that can be set (clock: wait, with a budget, waits)"
+	case has("settings") && !c.SetSettings:
+		return "needs other settings than the target has"
+	case has("writes") && !c.Writes:
+		return "it would create or change records (writes: true allows it)"
+	case has("exclusive") && !c.Exclusive:
+		return "it would reach sessions or tokens that the run did not make (exclusive: true says that the accounts are its own)"
+	case x.Wrong > 0 && p.Target.Budgets.WrongPasswords < 0:
+		return "the target takes no wrong passwords"
+	}
+	return ""
+}
+
+// outcomes makes a case of each outcome that was found.
+func (b *builder) outcomes(op *specs.Operation, f *found) {
+	for _, k := range f.order {
+		c := f.by[k]
+		if c.p.Failure != nil {
+			b.refusal(op, c)
+			continue
+		}
+		if c.how != "" && !strings.HasPrefix(c.how, "accepting") {
+			// It succeeds although it differs: the answer is another, or the proof.
+			b.add(b.makeCase(c, "answer", fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)), op.ID, slug(c.p.Outcome()), b.by(op, c), b.form(c))
+			continue
+		}
+		title := fmt.Sprintf("%s answers %s", op.ID, c.p.Outcome())
+		if by := b.byWords(c); by != "" {
+			title += " with " + by
+		}
+		b.add(b.makeCase(c, "answer", title), op.ID, slug(c.p.Outcome()), b.by(op, c), b.form(c))
+	}
+}
+
+// by names the way of proving, where there are several.
+func (b *builder) by(op *specs.Operation, c *candidate) string {
+	var out []string
+	for _, p := range c.p.Proofs() {
+		several := len(op.Security) > 1 || op.Anonymous
+		if p.Scheme == "" {
+			several = len(op.Accepts) > 1
+		}
+		if several {
+			out = append(out, slug(p.As))
+		}
+	}
+	if len(out) == 0 && op.Anonymous && len(c.p.Proofs()) == 0 && len(op.Security) > 0 {
+		return "by.anonymous"
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "by." + strings.Join(out, ".")
+}
+
+func (b *builder) byWords(c *candidate) string {
+	var out []string
+	for _, p := range c.p.Proofs() {
+		if p.As != "" {
+			out = append(out, p.As)
+		}
+	}
+	return strings.Join(out, " and ")
+}
+
+// form names the media types, where they are not the first ones.
+func (b *builder) form(c *candidate) string {
+	var out []string
+	op := c.request.op
+	if m := c.request.media; m != nil && len(op.Op.Body) > 1 && m != op.Op.Body[0] {
+		out = append(out, "from-"+short(m.Type))
+	}
+	if a := c.request.accept; a != "" {
+		out = append(out, "as-"+short(a))
+	}
+	return strings.Join(out, ".")
+}
+
+func short(typ string) string {
+	_, s, _ := strings.Cut(typ, "/")
+	return strings.TrimPrefix(slug(s), "x-www-")
+}
+
+func (b *builder) refusal(op *specs.Operation, c *candidate) {
+	reason := c.p.Failure.Reason
+	title := fmt.Sprintf("%s refuses: %s", op.ID, reason)
+	if c.how != "" {
+		title += " (" + c.how + ")"
+	}
+	kind := "failure"
+	switch {
+	case strings.HasPrefix(reason, "token."):
+		kind = "token"
+	case strings.HasPrefix(reason, "request."):
+		kind = "request"
+	}
+	field := ""
+	if c.field != "" {
+		field = slug(c.field)
+	}
+	b.add(b.makeCase(c, kind, title), op.ID, slug(reason), field)
+}
+
+// lives makes the cases of a token's life that end well: alive until just
+// before its end.
+func (b *builder) lives(op *specs.Operation, f *found) {
+	done := map[string]bool{}
+	for _, c := range f.bases() {
+		for _, t := range c.e.tokens(c) {
+			k := b.p.Contract.Token(t.slot.name)
+			if done[k.Name] {
+				continue
+			}
+			x := c.e.waited(c, t.slot, -time.Second)
+			if x == nil || x.p.Failure != nil {
+				continue
+			}
+			done[k.Name] = true
+			cs := b.makeCase(x, "token", fmt.Sprintf("%s: the token %s lives until its end", op.ID, k.Name),
+				link{"the lifetime", k.Evidence.Part("lifetime"), "/x-session/tokens/" + k.Name})
+			b.add(cs, op.ID, "token.lives", slug(k.Name))
+		}
+	}
+}
+
+// probe is the simplest request that says whether a token lives.
+type probe struct {
+	c    *candidate
+	cost int
+}
+
+// probes finds one for each kind of token that a way holds.
+func (b *builder) probes(e *explorer, w *way) map[string]*candidate {
+	if e.probing == nil {
+		e.probing = map[*way]map[string]*candidate{}
+	}
+	if out, ok := e.probing[w]; ok {
+		return out
+	}
+	best := map[string]probe{}
+	for _, op := range b.p.Contract.Operations {
+		if !e.offered(w, op) {
+			continue
+		}
+		for _, c := range e.plain(w, op, maxFurther) {
+			if c.p.Failure != nil || len(c.p.Creates)+len(c.p.Sets) > 0 {
+				continue
+			}
+			tokens := e.tokens(c)
+			cost := 10*len(tokens) + 20*(len(c.p.Ends)+len(c.p.Issue)+len(c.p.Consume)+len(c.p.Opens)) + len(c.filling.roles)
+			if c.request.op.Op.Method != "GET" {
+				cost += 5
+			}
+			for _, t := range tokens {
+				if old, ok := best[t.slot.name]; !ok || cost < old.cost {
+					best[t.slot.name] = probe{c, cost}
+				}
+			}
+		}
+	}
+	out := map[string]*candidate{}
+	for k, x := range best {
+		out[k] = x.c
+	}
+	e.probing[w] = out
+	return out
+}
+
+// effects makes, for each operation that changes something, the cases that say
+// what has become of each token: of the session, of another session of the same
+// account, of another account.
+func (b *builder) effects(op *specs.Operation, f *found) {
+	if len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets) == 0 {
+		return
+	}
+	done := map[string]bool{}
+	for _, c := range f.bases() {
+		if len(c.way.steps) == 0 || c.way.via == "" {
+			continue
+		}
+		others := c.e.others(c.way)
+		for i, w := range append([]*way{c.way}, others...) {
+			whose := []string{"own", "same-account", "other-account"}[min(i, 2)]
+			b.effect(c, w, i == 0, whose, done)
+		}
+	}
+}
+
+// effect probes every token of one login after a request.
+func (b *builder) effect(c *candidate, w *way, own bool, whose string, done map[string]bool) {
+	op := c.request.op.Op
+	n := len(c.way.steps)
+	probes := b.probes(c.e, w)
+	kinds := make([]string, 0, len(probes))
+	for k := range probes {
+		kinds = append(kinds, k)
+	}
+	sort.Strings(kinds)
+	for _, kind := range kinds {
+		pc := probes[kind]
+		before := slices.Clone(c.way.steps)
+		request := pc.request
+		if !own {
+			before = append(before, shiftSteps(w.steps, n)...)
+			request = shiftRequest(request, n)
+		}
+		look := func(purpose string) *step { return &step{request: request, purpose: purpose} }
+		steps := slices.Clone(before)
+		if len(pc.p.Consume) == 0 && len(pc.p.Ends) == 0 {
+			steps = append(steps, look("see that the token "+kind+" lives"))
+		}
+		steps = append(steps, c.step(""))
+		state, err := c.e.walk(steps)
+		if err != nil || !steps[len(steps)-1].success {
+			continue
+		}
+		if len(steps) > len(before)+1 && !steps[len(before)].success {
+			continue // it was dead before: nothing to see
+		}
+		g := pc.filling.clone()
+		g.r = request
+		x := c.e.tryIn(state, g)
+		if x == nil {
+			continue
+		}
+		alive := x.p.Failure == nil
+		if !alive && !strings.HasPrefix(x.p.Failure.Reason, "token.") {
+			continue
+		}
+		word := "lives"
+		if !alive {
+			word = "dead"
+		}
+		key := op.ID + c.p.Outcome() + whose + kind + word
+		if done[key] {
+			continue
+		}
+		done[key] = true
+		links := b.survival(c, state, kind, alive, own, whose)
+		final := look(fmt.Sprintf("use the token %s of %s", kind, map[string]string{"own": "the same login", "same-account": "another login of the same account", "other-account": "another account"}[whose]))
+		final.outcome, final.success = x.p.Outcome(), alive
+		x.how = ""
+		title := fmt.Sprintf("after %s, the token %s of %s is %s", op.ID, kind, strings.ReplaceAll(whose, "-", " "), map[bool]string{true: "alive", false: "dead"}[alive])
+		cs := b.caseOf(append(steps, final), x, "session", title, links...)
+		b.add(cs, op.ID, slug(c.p.Outcome()), "then", whose, slug(kind), word)
+	}
+}
+
+// survival is what a token's life or death after a request rests on.
+func (b *builder) survival(c *candidate, state *way, kind string, alive, own bool, whose string) []link {
+	op := c.request.op.Op
+	pointer := op.Pointer + "/x-session"
+	if whose == "other-account" {
+		// A law: what one account does ends nothing of another's.
+		return nil
+	}
+	list, word := op.Keeps, "what it keeps"
+	if !alive {
+		list, word = op.Ends, "what it ends"
+	}
+	best := -1
+	var out link
+	for _, x := range list {
+		if !c.p.Holds(x.When, nil) {
+			continue
+		}
+		if m := x.Evidence.Part(""); int(m.Level) > best {
+			best, out = int(m.Level), link{word, m, x.What.Pointer}
+		}
+	}
+	if best < 0 {
+		return []link{{word, specs.Mark{Level: specs.Inferred, Reason: "the contract says nothing of it"}, pointer}}
+	}
+	return []link{out}
+}
+
+// laws makes the cases of what holds for every contract.
+func (b *builder) laws(op *specs.Operation, f *found) {
+	b.neverMixed(op, f)
+	b.refusedChangesNothing(op, f)
+	b.sameInEveryForm(op, f)
+}
+
+// neverMixed: with two accounts logged in, each is answered as itself.
+func (b *builder) neverMixed(op *specs.Operation, f *found) {
+	for _, c := range f.bases() {
+		if len(c.way.steps) == 0 || !speaksOfAccount(b.p.Contract, c) {
+			continue
+		}
+		others := c.e.others(c.way)
+		if len(others) < 2 {
+			continue
+		}
+		n := len(c.way.steps)
+		steps := append(slices.Clone(c.way.steps), shiftSteps(others[1].steps, n)...)
+		state, err := c.e.walk(steps)
+		if err != nil {
+			continue
+		}
+		x := c.e.tryIn(state, c.filling)
+		if x == nil || x.p.Failure != nil {
+			continue
+		}
+		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" answers an account as itself while another is logged in")
+		b.add(cs, op.ID, "law.never-mixed")
+		return
+	}
+}
+
+// speaksOfAccount reports whether an answer has something of the session's
+// records in it.
+func speaksOfAccount(c *specs.Contract, x *candidate) bool {
+	if x.p.Answer == nil {
+		return false
+	}
+	binds := x.p.Answer.Binds
+	if x.p.Answer.Example != nil {
+		binds = slices.Concat(x.p.Answer.Example.Binds, binds)
+	}
+	return slices.ContainsFunc(binds, func(b *specs.AnswerBind) bool {
+		return slices.ContainsFunc(b.Value.Refs(), func(r *specs.Ref) bool {
+			f, ok := c.Session.Fact(r.Root)
+			return ok && f.Record != ""
+		})
+	})
+}
+
+// refusedChangesNothing: after a refused request, the right one succeeds.
+func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
+	bases := f.bases()
+	if len(bases) == 0 || len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets)+len(op.Creates) == 0 {
+		return
+	}
+	c := bases[0]
+	done := map[string]bool{}
+	for _, k := range f.order {
+		r := f.by[k]
+		if r.p.Failure == nil || r.way != c.way || r.dead != nil || r.settings != nil {
+			continue
+		}
+		class, _, _ := strings.Cut(r.p.Failure.Reason, ".")
+		if done[class] {
+			continue
+		}
+		steps := append(slices.Clone(c.way.steps), b.last(r))
+		state, err := c.e.walk(steps)
+		if err != nil {
+			continue
+		}
+		x := c.e.tryIn(state, c.filling)
+		if x == nil || x.p.Failure != nil {
+			continue
+		}
+		done[class] = true
+		law := link{"the law that a refused request changes nothing", specs.Mark{Level: specs.Observed, Reason: "a law of this suite: no source states it"}, op.Pointer}
+		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
+		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
+	}
+}
+
+// sameInEveryForm: what is answered as JSON and as XML is the same.
+func (b *builder) sameInEveryForm(op *specs.Operation, f *found) {
+	offers := b.e.ops[op.ID].Offers
+	if len(offers) < 2 {
+		return
+	}
+	for _, c := range f.bases() {
+		if len(c.p.Issue)+len(c.p.Opens)+len(c.p.Creates)+len(c.p.Consume)+len(c.p.Ends) > 0 {
+			continue
+		}
+		first, second := c.request.clone(), c.request.clone()
+		first.accept, second.accept = offers[0], offers[1]
+		steps := append(slices.Clone(c.way.steps), &step{request: first, purpose: "ask for " + offers[0], outcome: c.p.Outcome(), success: true})
+		g := c.filling.clone()
+		g.r = second
+		x := c.e.tryIn(c.way, g)
+		if x == nil || x.p.Failure != nil || x.p.Outcome() != c.p.Outcome() {
+			continue
+		}
+		cs := b.caseOf(append(steps, &step{request: second, purpose: "ask for " + offers[1], outcome: x.p.Outcome(), success: true}), x, "format",
+			fmt.Sprintf("%s answers the same as %s and as %s", op.ID, offers[0], offers[1]))
+		cs.twin = true
+		b.add(cs, op.ID, "law.same-in-every-form", slug(c.p.Outcome()))
+		return
+	}
+}

@@ -1,0 +1,473 @@
+package conformance
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/schema"
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// comparison collects what an answer has different from what is demanded.
+type comparison struct {
+	plan     *Plan
+	p        *predicted
+	op       *wire.Operation
+	a        *answer
+	wanted   *session.Rendered
+	evidence specs.Evidence
+	pointer  string // of the answer in the contract
+	cap      []link
+	base     string
+	// slack is how far two times may lie apart.
+	slack time.Duration
+	now   time.Time
+	out   []Mismatch
+}
+
+// add notes a mismatch. part is the part of the answer that the demand is of.
+func (c *comparison) add(in, pointer, wanted, got string, m specs.Mark, rulePointer string) {
+	weight := m.Level
+	for _, l := range c.cap {
+		if l.mark.Level < weight {
+			weight, m, rulePointer = l.mark.Level, l.mark, l.pointer
+		}
+	}
+	c.out = append(c.out, Mismatch{In: in, Pointer: pointer, Wanted: wanted, Got: got, Severity: SeverityOf(weight), Rule: c.plan.rule(rulePointer, m)})
+}
+
+// part returns the evidence of the first of these parts that is named, or of the
+// last.
+func (c *comparison) part(names ...string) specs.Mark {
+	for _, n := range names[:len(names)-1] {
+		if m, ok := c.evidence.Parts[n]; ok {
+			return m
+		}
+	}
+	return c.evidence.Part(names[len(names)-1])
+}
+
+// nature is the demand that a request is accepted, or refused.
+func (c *comparison) nature(accepted specs.Mark) bool {
+	refused := c.a.refuses(c.plan.Contract, c.p.Decision)
+	if refused == (c.p.Failure != nil) {
+		return true
+	}
+	wanted, m := "an answer: "+c.p.Outcome(), accepted
+	if c.p.Failure != nil {
+		wanted, m = "a refusal: "+c.p.Failure.Reason, c.part("refusal")
+	}
+	got := fmt.Sprintf("it was accepted, with status %d", c.a.Status)
+	if refused {
+		got = fmt.Sprintf("it was refused, with status %d", c.a.Status)
+		if code := c.codes(c.a.body); code != "" {
+			got += " and " + code
+		}
+	}
+	c.add("answer", "", wanted, got, m, c.pointer)
+	return false
+}
+
+// codes says the members that tell refusals apart.
+func (c *comparison) codes(body any) string {
+	var out []string
+	for _, l := range c.plan.Contract.Envelope.Codes {
+		if v, ok := value.Lookup(body, l.Tokens); ok && l.In == specs.InBody {
+			out = append(out, value.Pointer(l.Tokens...)+" "+show(v))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func (c *comparison) status() {
+	if c.wanted.Status != c.a.Status {
+		c.add("status", "", strconv.Itoa(c.wanted.Status), strconv.Itoa(c.a.Status), c.part("status"), c.pointer)
+	}
+}
+
+func (c *comparison) headers(typ string) {
+	named := false
+	for _, h := range c.wanted.Headers {
+		part := "$response.header." + h.Name
+		got := c.a.Header.Values(h.Name)
+		if strings.EqualFold(h.Name, "Content-Type") {
+			named = true
+			if len(got) > 0 && sameType(h.Value, got[0]) {
+				continue
+			}
+		}
+		switch {
+		case len(got) == 0:
+			c.add("header "+h.Name, "", h.Value, "no such header", c.part(part, "headers"), c.pointer)
+		case got[0] != h.Value:
+			c.add("header "+h.Name, "", h.Value, strings.Join(got, ", "), c.part(part, "headers"), c.pointer)
+		}
+	}
+	if named || !c.wanted.HasBody || typ == "" || len(c.a.Body) == 0 {
+		return
+	}
+	if got := c.a.Header.Get("Content-Type"); c.a.typ != typ {
+		if got == "" {
+			got = "no such header"
+		}
+		// Which media type comes is part of the shape: the body is read by it.
+		c.add("header Content-Type", "", typ, got, c.part("$response.header.Content-Type", "shape"), c.pointer)
+	}
+}
+
+func sameType(a, b string) bool {
+	x, _, err1 := codec.MediaType(a)
+	y, _, err2 := codec.MediaType(b)
+	return err1 == nil && err2 == nil && x == y
+}
+
+func (c *comparison) cookies() {
+	for _, w := range c.wanted.Cookies {
+		in := "cookie " + w.Name
+		m := c.part("$response.cookie."+w.Name, "headers")
+		got := c.a.cookies[w.Name]
+		switch {
+		case got == nil && w.Clear:
+			c.add(in, "", "cleared, with Max-Age=0 or a time that is past", "no Set-Cookie for it", m, c.pointer)
+			continue
+		case got == nil:
+			c.add(in, "", "set", "no Set-Cookie for it", m, c.pointer)
+			continue
+		case w.Clear:
+			if gone := got.MaxAge < 0 || !got.Expires.IsZero() && !got.Expires.After(c.now); !gone {
+				c.add(in, "", "cleared, with Max-Age=0 or a time that is past", c.a.raw[w.Name], m, c.pointer)
+			}
+		case got.Value != w.Value:
+			c.add(in, "", w.Value, got.Value, m, c.pointer)
+		}
+		c.attributes(in, w, got)
+	}
+}
+
+// attributes compares the attributes of a cookie that the contract states.
+func (c *comparison) attributes(in string, w session.Cookie, got *http.Cookie) {
+	if w.Kind == nil {
+		return
+	}
+	want, err := http.ParseSetCookie(wire.SetCookie(w, c.base, c.now))
+	if err != nil {
+		return
+	}
+	m := w.Kind.Evidence.Part("")
+	pointer := "/x-session/cookies/" + strings.ReplaceAll(w.Name, "/", "~1")
+	say := func(name, wanted, got string) { c.add(in+" "+name, "", wanted, got, m, pointer) }
+	if want.Path != "" && want.Path != got.Path {
+		say("Path", want.Path, orNone(got.Path))
+	}
+	if want.HttpOnly && !got.HttpOnly {
+		say("HttpOnly", "there", "not there")
+	}
+	if want.Secure && !got.Secure {
+		say("Secure", "there", "not there")
+	}
+	if want.SameSite != got.SameSite && w.Kind.SameSite != "" {
+		say("SameSite", w.Kind.SameSite, orNone(sameSite(c.a.raw[w.Name])))
+	}
+	if !w.Clear && want.MaxAge > 0 && abs(time.Duration(want.MaxAge-got.MaxAge)*time.Second) > c.slack {
+		say("Max-Age", strconv.Itoa(want.MaxAge), orNone(strings.TrimPrefix(strconv.Itoa(got.MaxAge), "0")))
+	}
+}
+
+func sameSite(raw string) string {
+	for part := range strings.SplitSeq(raw, ";") {
+		if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); strings.EqualFold(k, "SameSite") {
+			return v
+		}
+	}
+	return ""
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "not there"
+	}
+	return s
+}
+
+func abs(d time.Duration) time.Duration {
+	if d < 0 {
+		return -d
+	}
+	return d
+}
+
+func (c *comparison) body(pointer string) {
+	shape := c.part("shape")
+	switch {
+	case !c.wanted.HasBody:
+		if len(c.a.Body) > 0 {
+			c.add("body", "", "nothing", fmt.Sprintf("%d bytes", len(c.a.Body)), shape, c.pointer)
+		}
+		return
+	case len(c.a.Body) == 0:
+		c.add("body", "", "a body", "nothing", shape, c.pointer)
+		return
+	case c.a.broken != "":
+		c.add("body", "", "a body that can be read as its media type", c.a.broken, shape, c.pointer)
+		return
+	}
+	if pointer != "" {
+		if v, err := c.plan.Contract.Schemas.Compile(pointer, schema.Response); err == nil {
+			for _, f := range v.Validate(c.a.body) {
+				c.add("body", f.Pointer, f.Message, c.show(f.Pointer), shape, c.pointer)
+			}
+		}
+	}
+	done := map[string]bool{}
+	for _, b := range c.wanted.Bound {
+		p := value.Pointer(b.Tokens...)
+		if !done[p] {
+			done[p] = true
+			c.bound(b, p)
+		}
+	}
+	if c.p.Failure != nil {
+		c.members(done)
+	}
+}
+
+func (c *comparison) show(pointer string) string {
+	tokens, err := value.SplitPointer(pointer)
+	if err != nil {
+		return ""
+	}
+	v, ok := value.Lookup(c.a.body, tokens)
+	if !ok {
+		return "not there"
+	}
+	return clipped(show(v))
+}
+
+func clipped(s string) string {
+	if len(s) > 300 {
+		return s[:300] + "…"
+	}
+	return s
+}
+
+// bound compares a member that has a value of its own.
+func (c *comparison) bound(b session.Bound, pointer string) {
+	want, wanted := value.Lookup(c.wanted.Body, b.Tokens)
+	got, there := value.Lookup(c.a.body, b.Tokens)
+	m := c.part(pointer, "values")
+	switch {
+	case wanted && !there:
+		if !b.Known && !c.plan.Target.Complete {
+			return
+		}
+		c.add("body", pointer, clipped(show(want)), "not there", m, c.pointer)
+	case !wanted && there && got != nil && b.Known:
+		c.add("body", pointer, "not there", clipped(show(got)), m, c.pointer)
+	case !wanted || !b.Known:
+	case !b.Instant.IsZero():
+		if c.sameTime(b, want, got) {
+			return
+		}
+		c.add("body", pointer, clipped(show(want)), clipped(show(got)), m, c.pointer)
+	default:
+		c.values(want, got, b.Tokens, m)
+	}
+}
+
+// sameTime compares two times with slack, each as the binding writes it.
+func (c *comparison) sameTime(b session.Bound, want, got any) bool {
+	if same(want, got) {
+		return true
+	}
+	x, ok1 := b.Value.Undo(want)
+	y, ok2 := b.Value.Undo(got)
+	t, ok3 := x.(time.Time)
+	u, ok4 := y.(time.Time)
+	return ok1 && ok2 && ok3 && ok4 && abs(t.Sub(u)) <= c.slack
+}
+
+// values compares two values, all places at once. Members that are not demanded
+// may be there.
+func (c *comparison) values(want, got any, at []string, m specs.Mark) {
+	switch w := want.(type) {
+	case value.Object:
+		g, ok := value.Plain(got).(map[string]any)
+		if !ok {
+			break
+		}
+		for _, member := range w {
+			if member.Value == nil && c.p.Failure == nil && !c.plan.Target.Complete {
+				continue
+			}
+			v, there := g[member.Name]
+			sub := append(append([]string{}, at...), member.Name)
+			if !there {
+				if member.Value != nil {
+					c.add("body", value.Pointer(sub...), clipped(show(member.Value)), "not there", m, c.pointer)
+				}
+				continue
+			}
+			c.values(member.Value, v, sub, m)
+		}
+		return
+	case []any:
+		g, ok := got.([]any)
+		if !ok || len(g) != len(w) {
+			break
+		}
+		for i := range w {
+			c.values(w[i], g[i], append(append([]string{}, at...), strconv.Itoa(i)), m)
+		}
+		return
+	}
+	if !same(want, got) {
+		c.add("body", value.Pointer(at...), clipped(show(want)), clipped(show(got)), m, c.pointer)
+	}
+}
+
+// same compares scalars: numbers by their value.
+func same(a, b any) bool {
+	x, isX := a.(json.Number)
+	y, isY := b.(json.Number)
+	if isX && isY {
+		f, err1 := x.Float64()
+		g, err2 := y.Float64()
+		return x == y || err1 == nil && err2 == nil && f == g
+	}
+	xb, err1 := json.Marshal(value.Plain(a))
+	yb, err2 := json.Marshal(value.Plain(b))
+	return err1 == nil && err2 == nil && string(xb) == string(yb)
+}
+
+// members compares the other members of a refusal with the documented example:
+// its codes as it says, the rest with less weight.
+func (c *comparison) members(done map[string]bool) {
+	codes := map[string]bool{}
+	for _, l := range c.plan.Contract.Envelope.Codes {
+		codes[value.Pointer(l.Tokens...)] = true
+	}
+	var walk func(want any, at []string)
+	walk = func(want any, at []string) {
+		p := value.Pointer(at...)
+		if done[p] {
+			return
+		}
+		if o, ok := want.(value.Object); ok {
+			for _, m := range o {
+				walk(m.Value, append(append([]string{}, at...), m.Name))
+			}
+			return
+		}
+		if _, ok := want.([]any); ok {
+			return
+		}
+		m := c.part(p, "values")
+		if !codes[p] && m.Level > specs.Observed {
+			m = specs.Mark{Level: specs.Observed, Sources: m.Sources, Reason: "the documented example has it, and it is no code"}
+		}
+		got, there := value.Lookup(c.a.body, at)
+		switch {
+		case !there && want != nil:
+			c.add("body", p, clipped(show(want)), "not there", m, c.pointer)
+		case there && !same(want, got):
+			c.add("body", p, clipped(show(want)), clipped(show(got)), m, c.pointer)
+		}
+	}
+	walk(c.wanted.Body, nil)
+}
+
+// token compares a token that was issued with what its kind looks like.
+func (c *comparison) token(t *session.Token) {
+	x, err := c.p.Expect(t)
+	if err != nil {
+		return
+	}
+	m := t.Kind.Evidence.Part("format")
+	in := "token " + t.Kind.Name
+	pointer := "/x-session/tokens/" + t.Kind.Name
+	if x.Form.JWT == nil {
+		if x.Form.Schema == nil {
+			return
+		}
+		v, err := c.plan.Contract.Schemas.Compile(x.Form.Pointer, schema.Request)
+		if err != nil {
+			return
+		}
+		for _, f := range v.Validate(codec.DecodeText(x.Form.Schema, t.Text)) {
+			c.add(in, "", f.Message, "a text of "+strconv.Itoa(len(t.Text))+" characters", m, pointer)
+		}
+		return
+	}
+	parts := strings.Split(t.Text, ".")
+	header, claims, ok := jwtParts(parts)
+	if !ok {
+		c.add(in, "", "a JSON Web Token", "a text of "+strconv.Itoa(len(t.Text))+" characters that is none", m, pointer)
+		return
+	}
+	c.claims(in, "/header", x.Header, header, x, m, pointer)
+	c.claims(in, "/claims", x.Claims, claims, x, m, pointer)
+	if x.Key != "" && c.plan.Target.Complete && !c.p.Verify(t) {
+		c.add(in, "", "a signature that the key of the settings verifies", "another", m, pointer)
+	}
+}
+
+func jwtParts(parts []string) (header, claims map[string]any, ok bool) {
+	if len(parts) != 3 {
+		return nil, nil, false
+	}
+	read := func(s string) map[string]any {
+		b, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(s, "="))
+		if err != nil {
+			return nil
+		}
+		v, err := codec.DecodeJSON(b, "", codec.DefaultLimits())
+		if err != nil {
+			return nil
+		}
+		m, _ := value.Plain(v).(map[string]any)
+		return m
+	}
+	header, claims = read(parts[0]), read(parts[1])
+	return header, claims, header != nil && claims != nil
+}
+
+func (c *comparison) claims(in, part string, want value.Object, got map[string]any, x *session.Expected, m specs.Mark, pointer string) {
+	for _, w := range want {
+		v, there := got[w.Name]
+		at := part + "/" + w.Name
+		switch {
+		case !there:
+			c.add(in, at, clipped(show(w.Value)), "not there", m, pointer)
+		case part == "/claims" && x.Loose[w.Name]:
+		case part == "/claims" && !x.Instants[w.Name].IsZero() && c.closeNumbers(w.Value, v):
+		case !same(w.Value, v):
+			c.add(in, at, clipped(show(w.Value)), clipped(show(v)), m, pointer)
+		}
+	}
+	for name := range got {
+		if _, ok := want.Get(name); !ok && c.plan.Target.Complete {
+			c.add(in, part+"/"+name, "not there", clipped(show(got[name])), specs.Mark{Level: specs.Inferred, Reason: "a further claim harms nobody"}, pointer)
+		}
+	}
+}
+
+// closeNumbers compares two NumericDates (RFC 7519) with slack.
+func (c *comparison) closeNumbers(a, b any) bool {
+	x, ok1 := a.(json.Number)
+	y, ok2 := b.(json.Number)
+	if !ok1 || !ok2 {
+		return false
+	}
+	f, err1 := x.Float64()
+	g, err2 := y.Float64()
+	return err1 == nil && err2 == nil && abs(time.Duration((f-g)*float64(time.Second))) <= c.slack
+}

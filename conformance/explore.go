@@ -1,0 +1,479 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Bounds of the search. They keep a contract with many accounts and examples
+// from taking for ever; each is several times what the shipped contracts need.
+const (
+	maxWays       = 48  // states that requests are tried in
+	maxCandidates = 200 // requests that are tried for one operation in the first state that fits
+	maxFurther    = 6   // and in each further one
+	maxDepth      = 3   // steps of a way
+)
+
+// candidate is a request that was tried, in the state that it was tried in.
+type candidate struct {
+	e       *explorer // that tried it
+	way     *way
+	extra   []*step // between the way's steps and the request
+	request *request
+	p       *predicted
+	filling *filling
+	// how it differs from a request that succeeds, in words; "" for one that does.
+	how string
+	// field is what it is about, where the reason alone does not say it.
+	field string
+	// link is what its cause rests on, beside what the decision says.
+	links []link
+	// settings that the state has, over the target's.
+	settings map[string]any
+	// dead and wait say how long the clock goes on before the request: see step.
+	dead *slot
+	wait time.Duration
+}
+
+// explorer tries requests on shadows, and keeps the first that brings each
+// outcome about.
+type explorer struct {
+	contract *specs.Contract
+	seed     *seed
+	ops      map[string]*wire.Operation
+	empty    *way
+	ways     []*way
+	settings map[string]any // in force; nil: the target's
+	ending   map[*way][]*candidate
+	probing  map[*way]map[string]*candidate
+}
+
+func newExplorer(c *specs.Contract, s *seed, settings map[string]any) (*explorer, error) {
+	e := &explorer{contract: c, seed: s, ops: newOperations(c), settings: settings}
+	var err error
+	if e.empty, err = e.walk(nil); err != nil {
+		return nil, err
+	}
+	e.findWays()
+	return e, nil
+}
+
+// walk plays steps on a shadow of its own, and says what it holds then.
+func (e *explorer) walk(steps []*step) (*way, error) {
+	full := e.seed.settings
+	for k, v := range e.settings {
+		full = with(full, k, v)
+	}
+	w := &way{steps: steps, shadow: e.seed.shadow(full)}
+	var names []string
+	for _, st := range steps {
+		p, err := w.shadow.play(st)
+		if err != nil {
+			return nil, err
+		}
+		st.outcome, st.success = p.Outcome(), p.Failure == nil
+		names = append(names, st.request.op.Op.ID)
+	}
+	w.via = strings.Join(names, "+")
+	w.look()
+	return w, nil
+}
+
+// look finds what lives in the state of a way.
+func (w *way) look() {
+	s := w.shadow
+	s.store.Update(func(tx session.Tx) {
+		at := session.Moment{Now: s.now, Tx: tx}
+		for i, m := range s.made {
+			for n, x := range m.sessions {
+				if y := tx.Session(x.ID); s.machine.Alive(y, at) {
+					w.sessions = append(w.sessions, held{y.ID, &slot{kind: sessionSlot, step: i + 1, nth: n}})
+				}
+			}
+			kinds := make([]string, 0, len(m.tokens))
+			for k := range m.tokens {
+				kinds = append(kinds, k)
+			}
+			sort.Strings(kinds)
+			for _, k := range kinds {
+				for n, t := range m.tokens[k] {
+					if cur := tx.Token(t.Text); cur != nil && s.machine.Deadness(cur, at) == "" {
+						w.holds = append(w.holds, holding{k, &slot{kind: tokenSlot, name: k, step: i + 1, nth: n}, cur.Session})
+						if x := tx.Session(cur.Session); x != nil {
+							w.who = who(s.contract, x)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+// who is what a session holds: records by their key, and values.
+func who(c *specs.Contract, x *session.Session) string {
+	var out []string
+	for _, f := range c.Session.Facts {
+		if t, ok := value.Text(x.Facts[f.Name]); ok {
+			out = append(out, f.Name+"="+t)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// novel reports whether a state with these kinds of token and this session
+// shows anything that the known ones do not: a fact, or facts together. Not
+// every account with every application: that would be their product.
+func novel(known map[string]bool, kinds, who string) bool {
+	var names []string
+	fresh := false
+	for _, fact := range strings.Fields(who) {
+		name, _, _ := strings.Cut(fact, "=")
+		names = append(names, name)
+		fresh = fresh || !known[kinds+" "+fact]
+		known[kinds+" "+fact] = true
+	}
+	shape := kinds + " has " + strings.Join(names, " ")
+	fresh = fresh || !known[shape]
+	known[shape] = true
+	return fresh
+}
+
+func (w *way) kinds() []string {
+	var out []string
+	for _, h := range w.holds {
+		if !slices.Contains(out, h.kind) {
+			out = append(out, h.kind)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// needsToken reports whether an operation can be called without any token that
+// was issued before.
+func needsToken(op *specs.Operation) bool {
+	without := func(p *specs.Proof) bool {
+		for _, b := range p.Binds {
+			if len(b.Alts) > 0 && (b.Alts[0].Kind == specs.FindToken || b.Alts[0].Kind == specs.FindSession) {
+				return false
+			}
+		}
+		return true
+	}
+	free := len(op.Security) == 0 || op.Anonymous
+	for _, alt := range op.Security {
+		if !slices.ContainsFunc(alt, func(p *specs.Proof) bool { return !without(p) }) {
+			free = true
+		}
+	}
+	return !free || len(op.Accepts) > 0 && !slices.ContainsFunc(op.Accepts, without)
+}
+
+// findWays finds the states that requests are tried in: after each way to log
+// in, as each account, and after each way to more kinds of token.
+func (e *explorer) findWays() {
+	e.ways = []*way{e.empty}
+	known := map[string]bool{}
+	frontier := []*way{e.empty}
+	for depth := 0; depth < maxDepth && len(frontier) > 0; depth++ {
+		var next []*way
+		for _, w := range frontier {
+			have := strings.Join(w.kinds(), ",")
+			for _, op := range e.contract.Operations {
+				if len(op.Opens) == 0 && len(op.Issues) == 0 || (depth > 0) != needsToken(op) || !e.offered(w, op) {
+					continue
+				}
+				for _, c := range e.successes(w, op) {
+					nw, err := e.walk(append(slices.Clone(w.steps), c.step("")))
+					if err != nil || len(nw.holds) == 0 && len(nw.sessions) == 0 {
+						continue
+					}
+					kinds := strings.Join(nw.kinds(), ",")
+					if depth > 0 && kinds == have {
+						continue // nothing new
+					}
+					if !novel(known, kinds, nw.who) || len(e.ways) >= maxWays {
+						continue
+					}
+					e.ways, next = append(e.ways, nw), append(next, nw)
+				}
+			}
+		}
+		frontier = next
+	}
+}
+
+func (e *explorer) offered(w *way, op *specs.Operation) bool {
+	var ok bool
+	w.shadow.store.Update(func(tx session.Tx) {
+		ok = w.shadow.machine.Offered(op, session.Moment{Now: w.shadow.now, Tx: tx})
+	})
+	return ok
+}
+
+// successes returns the requests of an operation that succeed in a state, one
+// for each account and form.
+func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
+	var out []*candidate
+	seen := map[string]bool{}
+	for _, c := range e.plain(w, op, maxCandidates) {
+		if c.p.Failure != nil {
+			continue
+		}
+		var roles []string
+		for role, r := range c.filling.roles {
+			roles = append(roles, role+"="+r.Key)
+		}
+		sort.Strings(roles)
+		key := c.key() + " " + strings.Join(roles, " ") + " " + c.filling.session
+		if !seen[key] {
+			seen[key] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// key tells outcomes apart.
+func (c *candidate) key() string {
+	if f := c.p.Failure; f != nil {
+		return f.Reason + "/" + c.field
+	}
+	var by []string
+	for _, p := range c.p.Proofs() {
+		by = append(by, p.Pointer)
+	}
+	media := ""
+	if c.request.media != nil {
+		media = c.request.media.Type
+	}
+	answer := ""
+	if c.p.Answer != nil {
+		answer = c.p.Answer.Pointer
+	}
+	return "answer " + answer + " " + strings.Join(by, " ") + " " + media + " " + c.request.accept
+}
+
+// step makes a step of a candidate's request.
+func (c *candidate) step(purpose string) *step {
+	if purpose == "" {
+		purpose = c.purpose()
+	}
+	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil}
+}
+
+// purpose says in words what a request is for.
+func (c *candidate) purpose() string {
+	op := c.request.op.Op
+	what := op.Summary
+	if what == "" {
+		what = op.ID
+	}
+	what = strings.TrimSuffix(what, ".")
+	for _, p := range c.p.Proofs() {
+		for _, b := range p.Binds {
+			for _, t := range b.Alts {
+				if t.Kind != specs.FindRecord || t.Secret {
+					continue
+				}
+				if r := c.filling.roles[t.Role]; r != nil {
+					if text, ok := value.Text(r.Fields[t.Field]); ok {
+						return what + " as " + text
+					}
+				}
+			}
+		}
+	}
+	return what
+}
+
+// plain returns the requests of an operation that are complete: each example
+// with each way to prove who is calling, filled from the state.
+func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
+	var out []*candidate
+	if !e.offered(w, op) {
+		return nil
+	}
+	w.shadow.store.Update(func(tx session.Tx) {
+		p := &prover{w: w, op: e.ops[op.ID], tx: tx}
+		for _, f := range e.fillings(p, op) {
+			if c := e.try(w, f, tx); c != nil {
+				out = append(out, c)
+			}
+			if len(out) >= most {
+				return
+			}
+		}
+	})
+	return out
+}
+
+// try asks what a request means in a state. The candidate is nil if it cannot
+// even be written.
+func (e *explorer) try(w *way, f *filling, tx session.Tx) *candidate {
+	p, err := w.shadow.decideIn(f.r, tx)
+	if err != nil {
+		return nil
+	}
+	c := &candidate{e: e, way: w, request: f.r, p: p, filling: f, settings: e.settings}
+	if p.Failure != nil && strings.HasPrefix(p.Failure.Reason, "request.field") {
+		c.field = p.Failure.Field
+	}
+	return c
+}
+
+// fillings returns the complete requests of an operation.
+func (e *explorer) fillings(p *prover, op *specs.Operation) []*filling {
+	m := p.w.shadow.machine
+	var secs [][]*specs.Proof
+	for _, alt := range op.Security {
+		var offered []*specs.Proof
+		for _, x := range alt {
+			if m.Offers(op, x, p.at()) {
+				offered = append(offered, x)
+			}
+		}
+		if len(offered) > 0 {
+			secs = append(secs, offered)
+		}
+	}
+	if len(secs) == 0 || op.Anonymous {
+		secs = append(secs, nil)
+	}
+	var accs []*specs.Proof
+	for _, x := range op.Accepts {
+		if m.Offers(op, x, p.at()) {
+			accs = append(accs, x)
+		}
+	}
+	if len(accs) == 0 {
+		accs = []*specs.Proof{nil}
+	}
+	var out []*filling
+	for _, acc := range accs {
+		for _, sec := range secs {
+			proofs := slices.Clone(sec)
+			if acc != nil {
+				proofs = append(proofs, acc)
+			}
+			for _, body := range e.bodies(op, acc) {
+				r := &request{op: p.op, body: body.value, media: body.media}
+				if !e.parameters(r, op) {
+					continue
+				}
+				out = append(out, p.all([]*filling{{r: r, roles: map[string]*session.Record{}}}, proofs)...)
+				if len(out) > maxCandidates {
+					return out
+				}
+			}
+		}
+	}
+	return out
+}
+
+type bodyOf struct {
+	media *specs.Media
+	value any
+}
+
+// bodies returns the bodies that a request may begin with: the documented
+// examples in which everything stands that a proof reads, or one that the
+// schema makes.
+func (e *explorer) bodies(op *specs.Operation, acc *specs.Proof) []bodyOf {
+	var out []bodyOf
+	for _, m := range op.Body {
+		if strings.Contains(m.Type, "*") {
+			continue
+		}
+		var some, all []bodyOf
+		for _, x := range e.contract.RequestExamples(m) {
+			b := bodyOf{m, x.Value}
+			all = append(all, b)
+			if acc == nil || hasAll(x.Value, acc) {
+				some = append(some, b)
+			}
+		}
+		switch {
+		case len(some) > 0:
+			out = append(out, some...)
+		case acc != nil && readsBody(acc) || m.Schema == nil:
+			out = append(out, bodyOf{m, value.Object{}})
+		case len(all) > 0:
+			out = append(out, all...)
+		}
+		if len(all) == 0 && m.Schema != nil {
+			if v, err := e.empty.shadow.machine.Generate(m.Schema); err == nil {
+				out = append(out, bodyOf{m, v})
+			}
+		}
+	}
+	if len(out) == 0 || !op.BodyRequired {
+		out = append(out, bodyOf{})
+	}
+	return out
+}
+
+func hasAll(body any, p *specs.Proof) bool {
+	for _, b := range p.Binds {
+		if b.At.In == specs.InBody {
+			if _, ok := value.Lookup(body, b.At.Tokens); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func readsBody(p *specs.Proof) bool {
+	return slices.ContainsFunc(p.Binds, func(b *specs.RequestBind) bool { return b.At.In == specs.InBody })
+}
+
+// parameters fills the required ones; it reports false if there is no value for
+// one.
+func (e *explorer) parameters(r *request, op *specs.Operation) bool {
+	for _, p := range op.Parameters {
+		if !p.Required {
+			continue
+		}
+		v, ok := e.parameterValue(p)
+		if !ok {
+			return false
+		}
+		r.set(specs.Location{In: p.In, Name: p.Name}, v)
+	}
+	for _, name := range op.PathParameters() {
+		if _, ok := r.path[name]; !ok {
+			r.set(specs.Location{In: specs.InPath, Name: name}, "1")
+		}
+	}
+	return true
+}
+
+func (e *explorer) parameterValue(p *specs.Parameter) (any, bool) {
+	if v, ok := e.contract.ParameterExample(p); ok {
+		return v, true
+	}
+	if p.Schema == nil {
+		return "1", true
+	}
+	v, err := e.empty.shadow.machine.Generate(p.Schema)
+	return v, err == nil
+}
+
+// then returns the state after a way and further steps.
+func (e *explorer) then(w *way, steps ...*step) (*way, error) {
+	return e.walk(append(slices.Clone(w.steps), steps...))
+}
+
+// String is for whoever debugs the search.
+func (c *candidate) String() string {
+	return fmt.Sprintf("%s %s: %s (%s)", c.way.via, c.request.op.Op.ID, c.p.Outcome(), c.how)
+}

@@ -1,0 +1,340 @@
+package conformance
+
+import (
+	"slices"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// maxFilled bounds the requests that one way of proving gives.
+const maxFilled = 48
+
+// holding is a token that lives after the steps of a way.
+type holding struct {
+	kind string
+	slot *slot
+	id   string // of its session
+}
+
+// way is a sequence of steps that succeed, and the state after them.
+type way struct {
+	steps  []*step
+	shadow *shadow
+	holds  []holding
+	// sessions that are open after it, the youngest last.
+	sessions []held
+	// who tells the accounts apart that are logged in: the facts of the youngest
+	// session.
+	who string
+	// purposes are the operations, for titles.
+	via string
+}
+
+type held struct {
+	id   string
+	slot *slot
+}
+
+// filling is a request that is being made ready: which session speaks, and
+// which records its roles stand for.
+type filling struct {
+	r     *request
+	roles map[string]*session.Record
+	// session is the id of the one whose tokens are used; "": not chosen yet.
+	session string
+	proofs  []*specs.Proof
+}
+
+func (f *filling) clone() *filling {
+	roles := make(map[string]*session.Record, len(f.roles)+1)
+	for k, v := range f.roles {
+		roles[k] = v
+	}
+	return &filling{f.r.clone(), roles, f.session, slices.Clone(f.proofs)}
+}
+
+// prover fills the places that proofs read, in the state of one way.
+type prover struct {
+	w  *way
+	op *wire.Operation
+	tx session.Tx
+}
+
+// all fills a list of proofs that are required together, in every way that the
+// state allows.
+func (p *prover) all(in []*filling, proofs []*specs.Proof) []*filling {
+	for _, proof := range proofs {
+		var out []*filling
+		for _, f := range in {
+			out = append(out, p.one(f, proof)...)
+			if len(out) > maxFilled {
+				out = out[:maxFilled]
+				break
+			}
+		}
+		in = out
+	}
+	return in
+}
+
+// one fills one proof.
+func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
+	f = f.clone()
+	f.proofs = append(f.proofs, proof)
+	in := []*filling{f}
+	for _, b := range proof.Binds {
+		if len(b.Alts) > 0 && b.Alts[0].Kind == specs.FindToken {
+			in = p.each(in, func(f *filling) []*filling { return p.token(f, b) })
+		}
+	}
+	for _, b := range proof.Binds {
+		if len(b.Alts) == 0 || b.Alts[0].Kind == specs.FindToken {
+			continue
+		}
+		in = p.each(in, func(f *filling) []*filling { return p.bind(f, b) })
+	}
+	for _, b := range proof.May {
+		in = p.each(in, func(f *filling) []*filling { return p.may(f, b) })
+	}
+	for _, e := range proof.Each {
+		in = p.each(in, func(f *filling) []*filling { return p.list(f, e) })
+	}
+	for _, a := range proof.Also {
+		if !p.w.shadow.machine.Offers(p.op.Op, a, p.at()) {
+			continue
+		}
+		in = p.each(in, func(f *filling) []*filling {
+			out := p.one(f, a)
+			if a.Optional {
+				out = append(out, f)
+			}
+			return out
+		})
+	}
+	return in
+}
+
+func (p *prover) at() session.Moment {
+	return session.Moment{Now: p.w.shadow.now, Tx: p.tx}
+}
+
+func (p *prover) each(in []*filling, f func(*filling) []*filling) []*filling {
+	var out []*filling
+	for _, x := range in {
+		out = append(out, f(x)...)
+		if len(out) > maxFilled {
+			return out[:maxFilled]
+		}
+	}
+	return out
+}
+
+// token puts a token at a place: one of the session that speaks already, or of
+// each that has one, the youngest first.
+func (p *prover) token(f *filling, b *specs.RequestBind) []*filling {
+	var out []*filling
+	seen := map[string]bool{}
+	for _, alt := range b.Alts {
+		for i := len(p.w.holds) - 1; i >= 0; i-- {
+			h := p.w.holds[i]
+			if h.kind != alt.Token || f.session != "" && h.id != f.session && p.has(f.session, b) || seen[h.id+"\x00"+h.kind] {
+				continue
+			}
+			seen[h.id+"\x00"+h.kind] = true
+			g := f.clone()
+			if g.session == "" {
+				g.session = h.id
+				p.facts(g)
+			}
+			g.r.set(b.At, withValue(h.slot, alt.Value))
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// has reports whether a session holds a token that the place takes.
+func (p *prover) has(id string, b *specs.RequestBind) bool {
+	for _, h := range p.w.holds {
+		for _, alt := range b.Alts {
+			if h.id == id && h.kind == alt.Token {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// facts makes the records of the session that speaks known.
+func (p *prover) facts(f *filling) {
+	x := p.tx.Session(f.session)
+	if x == nil {
+		return
+	}
+	for _, fact := range p.w.shadow.contract.Session.Facts {
+		if key, ok := x.Facts[fact.Name].(string); ok && fact.Record != "" && f.roles[fact.Name] == nil {
+			if r := p.tx.Record(fact.Record, key); r != nil {
+				f.roles[fact.Name] = r
+			}
+		}
+	}
+}
+
+// withValue is a slot that is written as a binding wants it.
+func withValue(s *slot, v *specs.Value) *slot {
+	c := *s
+	if v == nil {
+		return &c
+	}
+	if refs := v.Refs(); len(refs) == 1 {
+		c.value, c.root = v, refs[0].Root
+	}
+	return &c
+}
+
+// bind fills a place that is no token.
+func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
+	if len(b.Alts) == 0 {
+		return []*filling{f}
+	}
+	t := b.Alts[0]
+	switch t.Kind {
+	case specs.FindSession:
+		var out []*filling
+		for i := len(p.w.sessions) - 1; i >= 0; i-- {
+			g := f.clone()
+			g.r.set(b.At, p.w.sessions[i].slot)
+			out = append(out, g)
+		}
+		return out
+	case specs.FindRecord:
+		if r := f.roles[t.Role]; r != nil {
+			if !p.field(f.r, b, t.Role, r) {
+				return nil
+			}
+			return []*filling{f}
+		}
+		var out []*filling
+		for _, r := range p.tx.Records(t.Record) {
+			g := f.clone()
+			if p.field(g.r, b, t.Role, r) {
+				g.roles[t.Role] = r
+				out = append(out, g)
+			}
+		}
+		return out
+	case specs.Compare, specs.FindToken:
+	}
+	names := map[string]any{}
+	for role, r := range f.roles {
+		names[role] = r
+	}
+	for _, alt := range b.Alts {
+		if v, ok := p.w.shadow.machine.Value(alt.Value, names, p.at()); ok {
+			f.r.set(b.At, v)
+			return []*filling{f}
+		}
+	}
+	return nil
+}
+
+// field writes a record's field at a place; it reports false if the record has
+// none of those that are taken there.
+func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *session.Record) bool {
+	for _, alt := range b.Alts {
+		if alt.Kind != specs.FindRecord {
+			continue
+		}
+		if x, ok := rec.Fields[alt.Field]; !ok || x == nil {
+			continue
+		}
+		if v, ok := p.w.shadow.machine.Value(alt.Value, map[string]any{role: rec}, p.at()); ok {
+			if _, refers := v.(*session.Record); refers {
+				v = rec.Fields[alt.Field] // the key of another record
+			}
+			r.set(b.At, v)
+			return true
+		}
+	}
+	return false
+}
+
+// may fills a place that need not be there: as it would have to be if it is,
+// and not at all.
+func (p *prover) may(f *filling, b *specs.RequestBind) []*filling {
+	without := f.clone()
+	without.r.drop(b.At)
+	out := []*filling{without}
+	if len(b.Alts) == 0 {
+		return out
+	}
+	if b.Alts[0].Kind == specs.FindToken {
+		return append(out, p.token(f, b)...)
+	}
+	return append(out, p.bind(f, b)...)
+}
+
+// list makes the elements of a list that names records.
+func (p *prover) list(f *filling, e *specs.Each) []*filling {
+	var kind string
+	for _, kind = range e.Finds {
+	}
+	old, _ := f.r.get(e.At)
+	var item any
+	if list, ok := old.([]any); ok && len(list) > 0 {
+		item = list[0]
+	} else if _, isList := old.([]any); old != nil && !isList {
+		item = old
+	}
+	element := func(make func(b *specs.RequestBind) (any, bool)) (any, bool) {
+		x := value.Clone(item)
+		for _, b := range e.Binds {
+			v, ok := make(b)
+			if !ok {
+				return nil, false
+			}
+			x = value.Put(x, b.At.Tokens, v)
+		}
+		return x, true
+	}
+	var out []*filling
+	put := func(list ...any) {
+		g := f.clone()
+		g.r.set(e.At, list)
+		out = append(out, g)
+	}
+	if kind == "session" {
+		for i := len(p.w.sessions) - 1; i >= 0; i-- {
+			if x, ok := element(func(*specs.RequestBind) (any, bool) { return p.w.sessions[i].slot, true }); ok {
+				put(x)
+			}
+		}
+		return out
+	}
+	var many []any
+	for _, r := range p.tx.Records(kind) {
+		x, ok := element(func(b *specs.RequestBind) (any, bool) {
+			for _, alt := range b.Alts {
+				if v, ok := r.Fields[alt.Field]; ok && v != nil {
+					x, ok := p.w.shadow.machine.Value(alt.Value, map[string]any{alt.Role: r, kind: r}, p.at())
+					if _, refers := x.(*session.Record); refers {
+						x = v
+					}
+					return x, ok
+				}
+			}
+			return nil, false
+		})
+		if ok {
+			put(x)
+			many = append(many, x)
+		}
+	}
+	if len(many) > 1 {
+		put(many[:2]...)
+	}
+	return out
+}

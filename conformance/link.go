@@ -1,0 +1,80 @@
+package conformance
+
+import (
+	"strings"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// link is one link of the chain that a demand hangs on. The weakest decides how
+// much it weighs.
+type link struct {
+	what    string // the expiry of access tokens
+	mark    specs.Mark
+	pointer string
+}
+
+// endLinks are the links of a token's death by an operation: the effects that
+// ended it, or its session.
+func endLinks(end, dead *candidate) []link {
+	t := dead.p.Failure.Dead()
+	if t == nil {
+		return nil
+	}
+	for _, x := range end.request.op.Op.Ends {
+		if covers(end.p.Eval(x.What), t) && end.p.Holds(x.When, nil) {
+			m := x.Evidence.Part("")
+			return []link{{"what " + end.request.op.Op.ID + " ends", m, x.What.Pointer}}
+		}
+	}
+	return nil
+}
+
+// covers reports whether what an effect names has the token in it.
+func covers(x any, t *session.Token) bool {
+	switch x := x.(type) {
+	case *session.Session:
+		return x != nil && x.ID == t.Session
+	case *session.Token:
+		return x != nil && x.Text == t.Text
+	case []any:
+		for _, e := range x {
+			if covers(e, t) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// causeLinks are the links of a refusal beside the entry that answers it: the
+// condition, the lifetime, the single use.
+func causeLinks(p *predicted) []link {
+	f := p.Failure
+	if f == nil {
+		return nil
+	}
+	if t := f.Token; t != nil && strings.HasPrefix(f.Reason, "token.") {
+		pointer := "/x-session/tokens/" + t.Name
+		part := func(what, name string) []link {
+			return []link{{what + " of the token " + t.Name, t.Evidence.Part(name), pointer}}
+		}
+		switch {
+		case strings.HasPrefix(f.Reason, "token.expired"):
+			if d := f.Dead(); d != nil && d.Idle > 0 && !d.End().Equal(d.Expires) {
+				return part("the idle time", "idle")
+			}
+			return part("the lifetime", "lifetime")
+		case strings.HasPrefix(f.Reason, "token.consumed"):
+			return part("the single use", "use")
+		case strings.HasPrefix(f.Reason, "token.replaced"):
+			return part("the limit", "limit")
+		}
+		return nil
+	}
+	if e, pointer := f.Cause(); e.Given() {
+		return []link{{"the condition", e.Part("refusal"), pointer}}
+	}
+	return nil
+}

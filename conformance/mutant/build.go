@@ -1,0 +1,217 @@
+package mutant
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// maker collects the mutants of a contract.
+type maker struct {
+	*origin
+	c    *specs.Contract
+	op   *specs.Operation // nil: none in particular
+	out  []Mutant
+	seen map[string]bool
+	// refusals are the answers to each reason of each operation.
+	refusals []*refusal
+}
+
+// rule is what a mutant breaks: a place of the contract, and what it rests on.
+type rule struct {
+	pointer string
+	line    int
+	marks   []specs.Mark
+	none    bool // the contract says nothing of it: there is nothing to break
+}
+
+func (m *maker) rule(pointer string, line int, marks ...specs.Mark) rule {
+	return rule{pointer: pointer, line: line, marks: marks}
+}
+
+// weakest is the mark that decides: a chain holds as much as its weakest link.
+func weakest(marks []specs.Mark) specs.Mark {
+	if len(marks) == 0 {
+		return specs.Mark{Level: specs.Inferred, Reason: "no source says it"}
+	}
+	out := marks[0]
+	for _, x := range marks[1:] {
+		if x.Level < out.Level {
+			out = x
+		}
+	}
+	return out
+}
+
+func strongest(marks []specs.Mark) specs.Mark {
+	if len(marks) == 0 {
+		return weakest(nil)
+	}
+	out := marks[0]
+	for _, x := range marks[1:] {
+		if x.Level > out.Level {
+			out = x
+		}
+	}
+	return out
+}
+
+func (m *maker) described(r rule) conformance.Rule {
+	mark := weakest(r.marks)
+	out := conformance.Rule{Pointer: r.pointer, File: m.c.Doc.Name, Line: r.line, Evidence: mark.Level.String()}
+	if out.Line == 0 {
+		out.Line = m.c.Doc.Line(r.pointer)
+	}
+	if mark.Reason != "" {
+		out.Evidence += " " + mark.Reason
+	}
+	for _, s := range mark.Sources {
+		out.Evidence += " " + s
+		if text := m.c.Sources[s]; text != "" {
+			out.Sources = append(out.Sources, text)
+		}
+	}
+	return out
+}
+
+// add makes a mutant by its contract.
+func (m *maker) add(kind, subject, detail, says string, r rule, contract func() *specs.Contract, when ...condition) *Mutant {
+	return m.put(Mutant{Kind: kind, Says: says, contract: contract}, subject, detail, r, when)
+}
+
+// put names a mutant, finds the settings under which it can be seen, and keeps
+// it. Under settings that nothing reaches it is kept under the default: who runs
+// it sees that it survives.
+func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) *Mutant {
+	if r.none {
+		return &x
+	}
+	x.origin, x.Severity, x.Rule = m.origin, conformance.SeverityOf(weakest(r.marks).Level), m.described(r)
+	parts := []string{x.Kind}
+	for _, p := range []string{subject, detail} {
+		if p != "" {
+			parts = append(parts, word(p))
+		}
+	}
+	name := strings.Join(parts, ".")
+	x.Name = name
+	for n := 2; m.seen[x.Name]; n++ {
+		x.Name = name + "~" + strconv.Itoa(n)
+	}
+	m.seen[x.Name] = true
+	if m.op != nil {
+		x.Operation = m.op.ID
+		when = append(when, m.gate.may(m.op, m.op.Offered))
+	}
+	if c, ok := m.gate.find(when); ok {
+		x.Profile, x.Settings = c.profile, c.settings
+	}
+	m.out = append(m.out, x)
+	return &m.out[len(m.out)-1]
+}
+
+// word makes a text fit for a name.
+func word(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '~', r == '/', r == '$', r == '-', r == '_', r == '.', r >= '0' && r <= '9', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z':
+			return r
+		}
+		return '_'
+	}, s)
+	if len(s) > 80 {
+		s = s[:80]
+	}
+	return s
+}
+
+// mark is what a part of a fact rests on: the part itself, if it is named, else
+// a location above it, else the general part.
+func mark(e specs.Evidence, at specs.Location, general string) specs.Mark {
+	if x, ok := e.Parts[at.Src]; ok {
+		return x
+	}
+	if at.In == specs.InBody {
+		for n := len(at.Tokens); n > 0; n-- {
+			if x, ok := e.Parts[value.Pointer(at.Tokens[:n]...)]; ok {
+				return x
+			}
+		}
+	}
+	return e.Part(general)
+}
+
+func pointerAt(tokens []string) specs.Location {
+	return specs.Location{Src: value.Pointer(tokens...), Response: true, In: specs.InBody, Tokens: tokens}
+}
+
+// with returns the operation at hand, changed.
+func (m *maker) with(change func(op *specs.Operation)) func() *specs.Contract {
+	c, op := m.c, m.op
+	return func() *specs.Contract {
+		o := *op
+		change(&o)
+		return c.WithOperation(&o)
+	}
+}
+
+// works is the mark of the best answer of an operation: what it rests on that it
+// works at all.
+func works(op *specs.Operation) specs.Mark {
+	marks := make([]specs.Mark, 0, len(op.Answers))
+	for _, a := range op.Answers {
+		marks = append(marks, a.Evidence.Part("status"))
+	}
+	return strongest(marks)
+}
+
+func outcomeOf(a *specs.Answer) string {
+	if a.Example != nil {
+		return a.Example.Name
+	}
+	if a.Status != nil {
+		return a.Status.Src
+	}
+	return "none"
+}
+
+func literal(x any) *specs.Value { return &specs.Value{Src: fmt.Sprint(x), Literal: x} }
+
+func expression(src string) *specs.Expr { return &specs.Expr{Src: src} }
+
+func without[T any](list []T, i int) []T { return slices.Delete(slices.Clone(list), i, i+1) }
+
+func replaced[T any](list []T, i int, x T) []T {
+	out := slices.Clone(list)
+	out[i] = x
+	return out
+}
+
+// editProof returns the operation with a proof replaced wherever it stands.
+func editProof(op *specs.Operation, old *specs.Proof, change func(*specs.Proof)) *specs.Operation {
+	var list func(in []*specs.Proof) []*specs.Proof
+	list = func(in []*specs.Proof) []*specs.Proof {
+		out := make([]*specs.Proof, len(in))
+		for i, p := range in {
+			x := *p
+			x.Also = list(p.Also)
+			if p == old {
+				change(&x)
+			}
+			out[i] = &x
+		}
+		return out
+	}
+	o := *op
+	o.Accepts = list(op.Accepts)
+	o.Security = make([][]*specs.Proof, len(op.Security))
+	for i, alt := range op.Security {
+		o.Security[i] = list(alt)
+	}
+	return &o
+}

@@ -1,0 +1,222 @@
+package mutant
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// needs makes the mutants of the conditions of an operation.
+func (m *maker) needs() {
+	op := m.op
+	for i, n := range op.Needs {
+		r := m.refusal(op, n.Else).rule("refusal", n.Evidence.Part("refusal"))
+		r.pointer, r.line = n.That.Pointer, n.That.Line
+		m.add("need-unchecked", op.ID, n.Else, fmt.Sprintf("%s does not look whether %s.", op.ID, n.That.Src), r,
+			m.with(func(o *specs.Operation) { o.Needs = without(op.Needs, i) }), m.gate.mayNot(op, n.That))
+		refuse := *n
+		refuse.That = &specs.Expr{Src: "false", Pointer: n.That.Pointer, Line: n.That.Line}
+		m.add("need-refuses", op.ID, n.Else, fmt.Sprintf("%s refuses everybody as %s.", op.ID, n.Else), m.rule(n.That.Pointer, n.That.Line, works(op)),
+			m.with(func(o *specs.Operation) { o.Needs = replaced(op.Needs, i, &refuse) }), m.gate.may(op, n.That))
+	}
+}
+
+// effects makes the mutants of what an operation does.
+func (m *maker) effects() {
+	op := m.op
+	for i, e := range op.Ends {
+		when := m.gate.may(op, e.When)
+		m.add("effect-lost", op.ID, e.What.Src, fmt.Sprintf("%s does not end %s.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+			m.with(func(o *specs.Operation) { o.Ends = without(op.Ends, i) }), when)
+		if e.When != nil {
+			m.add("effect-always", op.ID, e.What.Src, fmt.Sprintf("%s ends %s although %s does not hold.", op.ID, e.What.Src, e.When.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+				m.with(func(o *specs.Operation) {
+					x := *e
+					x.When = nil
+					o.Ends = replaced(op.Ends, i, &x)
+				}), m.gate.mayNot(op, e.When))
+		}
+	}
+	for _, e := range op.Keeps {
+		m.add("keeps-ended", op.ID, e.What.Src, fmt.Sprintf("%s ends %s, which must live on.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+			m.with(func(o *specs.Operation) { o.Ends = append(slices.Clone(op.Ends), e) }), m.gate.may(op, e.When))
+	}
+	for i, x := range op.Issues {
+		m.issue(i, x)
+	}
+	for i, o := range op.Opens {
+		m.open(i, o)
+	}
+	for i, s := range op.Sets {
+		m.set(i, s)
+	}
+	for i, x := range op.Creates {
+		r := m.rule(op.Pointer+"/x-session/creates", 0, x.Evidence.Part("values"))
+		m.add("create-lost", op.ID, x.Record.Name, fmt.Sprintf("%s makes no %s.", op.ID, x.Record.Name), r, m.with(func(o *specs.Operation) { o.Creates = without(op.Creates, i) }), m.gate.may(op, x.When))
+		for j, v := range x.Values {
+			m.add("create-partly", op.ID, x.Record.Name+"/"+v.Name, fmt.Sprintf("%s makes a %s without its %s.", op.ID, x.Record.Name, v.Name), r, m.with(func(o *specs.Operation) {
+				c := *x
+				c.Values = without(x.Values, j)
+				o.Creates = replaced(op.Creates, i, &c)
+			}), m.gate.may(op, x.When))
+		}
+	}
+}
+
+func (m *maker) issue(i int, x *specs.Issue) {
+	op, kind := m.op, x.Token.Name
+	when := m.gate.may(op, x.When)
+	r := m.rule(op.Pointer+"/x-session/issues", 0, works(op))
+	m.add("issue-lost", op.ID, kind, fmt.Sprintf("%s issues no token %s.", op.ID, kind), r, m.with(func(o *specs.Operation) { o.Issues = without(op.Issues, i) }), when)
+	if x.When != nil {
+		m.add("issue-always", op.ID, kind, fmt.Sprintf("%s issues a token %s although %s does not hold.", op.ID, kind, x.When.Src), r, m.with(func(o *specs.Operation) {
+			c := *x
+			c.When = nil
+			o.Issues = replaced(op.Issues, i, &c)
+		}), m.gate.mayNot(op, x.When))
+	}
+	if x.Lifetime != nil {
+		m.add("wish-ignored", op.ID, kind, fmt.Sprintf("The token %s of %s lives as long as any, whatever is asked for.", kind, op.ID), m.rule(x.Lifetime.Pointer, x.Lifetime.Line, x.Token.Evidence.Part("lifetime")),
+			m.with(func(o *specs.Operation) {
+				c := *x
+				c.Lifetime = nil
+				o.Issues = replaced(op.Issues, i, &c)
+			}), when)
+	}
+	// The kind of token is a copy, by which the tokens of this operation are known
+	// at the next request.
+	marked := *x.Token
+	alive := m.rule(r.pointer, 0, works(op), m.protected(kind))
+	m.put(Mutant{Kind: "dead-at-once", Says: fmt.Sprintf("The token %s that %s gives is dead from the beginning.", kind, op.ID), twist: func(mm *session.Machine, o *specs.Operation, req *session.Request, at session.Moment) *session.Decision {
+		t := &turn{mm, o, req, at}
+		for _, s := range t.sessions() {
+			for _, text := range s.Tokens {
+				if tok := at.Tx.Token(text); tok != nil && tok.Kind == &marked && tok.State == session.Live {
+					c := *tok
+					c.State = session.Revoked
+					at.Tx.PutToken(&c)
+				}
+			}
+		}
+		d := mm.Decide(o, req, at)
+		if d.Failure == nil && o.ID == op.ID {
+			for _, y := range d.Issue {
+				if y.Kind.Name == kind {
+					y.Kind = &marked
+				}
+			}
+		}
+		return d
+	}}, op.ID, kind, alive, []condition{when})
+	if !m.takes(kind) {
+		return
+	}
+	m.put(Mutant{Kind: "issue-repeated", Says: fmt.Sprintf("%s gives the token %s that it gave before, as long as that lives.", op.ID, kind), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+		if d.Failure != nil || len(d.Opens) > 0 {
+			return d
+		}
+		for _, p := range t.presented() {
+			if p.Kind.Name == kind && t.m.Deadness(p, t.at) == "" {
+				d.Issue = slices.DeleteFunc(d.Issue, func(y *session.Issued) bool { return y.Kind.Name == kind })
+				d.Consume = slices.DeleteFunc(d.Consume, func(y *session.Token) bool { return y == p })
+			}
+		}
+		return d
+	})}, op.ID, kind, r, []condition{when})
+}
+
+// takes reports whether the operation takes a token of that kind itself.
+func (m *maker) takes(kind string) bool {
+	found := false
+	proofs(m.op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			for _, alt := range b.Alts {
+				found = found || alt.Kind == specs.FindToken && alt.Token == kind
+			}
+		}
+	})
+	return found
+}
+
+func (m *maker) open(i int, o *specs.Open) {
+	op := m.op
+	when := m.gate.may(op, o.When)
+	r := m.rule(op.Pointer+"/x-session/opens", 0, works(op))
+	if o.Over != nil {
+		m.add("over-lost", op.ID, o.Over.Src, fmt.Sprintf("%s forgets the session below the one that it opens.", op.ID), r, m.with(func(x *specs.Operation) {
+			c := *o
+			c.Over = nil
+			x.Opens = replaced(op.Opens, i, &c)
+		}), when)
+	}
+	for j, f := range o.With {
+		m.add("fact-lost", op.ID, f.Name, fmt.Sprintf("The session that %s opens does not remember %s.", op.ID, f.Name), r, m.with(func(x *specs.Operation) {
+			c := *o
+			c.With = without(o.With, j)
+			x.Opens = replaced(op.Opens, i, &c)
+		}), when)
+		fact, _ := m.c.Session.Fact(f.Name)
+		if fact.Record == "" || !m.several(fact.Record) {
+			continue
+		}
+		m.put(Mutant{Kind: "session-of-another", Says: fmt.Sprintf("%s opens a session for another %s than the one that logged in.", op.ID, fact.Record), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+			if d.Failure != nil || i >= len(d.Opens) {
+				return d
+			}
+			s := d.Opens[i].Session
+			was, ok := s.Facts[f.Name].(string)
+			if !ok {
+				return d
+			}
+			for _, other := range t.at.Tx.Records(fact.Record) {
+				if other.Key != was {
+					facts := map[string]any{}
+					for k, v := range s.Facts {
+						facts[k] = v
+					}
+					facts[f.Name] = other.Key
+					s.Facts = facts
+					break
+				}
+			}
+			return d
+		})}, op.ID, f.Name, r, []condition{when})
+	}
+}
+
+// several reports whether the demo world has two records of a kind.
+func (m *maker) several(kind string) bool {
+	n := 0
+	for _, r := range m.world.Records {
+		if r.Kind == kind {
+			n++
+		}
+	}
+	return n > 1
+}
+
+func (m *maker) set(i int, s *specs.Set) {
+	op := m.op
+	when := m.gate.may(op, s.When)
+	r := m.rule(op.Pointer+"/x-session/sets", 0, s.Evidence.Part("values"))
+	m.add("set-lost", op.ID, s.To, fmt.Sprintf("%s does not change the %s.", op.ID, s.To), r, m.with(func(o *specs.Operation) { o.Sets = without(op.Sets, i) }), when)
+	for j, v := range s.Values {
+		if len(s.Values)+btoi(s.All != nil) < 2 {
+			break
+		}
+		m.add("set-partly", op.ID, s.To+"/"+v.Name, fmt.Sprintf("%s does not change %s of the %s.", op.ID, v.Name, s.To), r, m.with(func(o *specs.Operation) {
+			c := *s
+			c.Values = without(s.Values, j)
+			o.Sets = replaced(op.Sets, i, &c)
+		}), when)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

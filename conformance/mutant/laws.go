@@ -1,0 +1,246 @@
+package mutant
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// protected is the mark of the best operation that a token of a kind is good for
+// ("": of any): what it rests on that a session works.
+func (m *maker) protected(kind string) specs.Mark {
+	marks := make([]specs.Mark, 0, len(m.c.Operations))
+	for _, op := range m.c.Operations {
+		takes := false
+		proofs(op, func(p *specs.Proof, _ bool) {
+			takes = takes || !p.Optional && slices.ContainsFunc(p.Binds, func(b *specs.RequestBind) bool {
+				return isToken(b) && (kind == "" || slices.ContainsFunc(b.Alts, func(x *specs.Target) bool { return x.Token == kind }))
+			})
+		})
+		if takes && !op.Anonymous {
+			marks = append(marks, works(op))
+		}
+	}
+	return strongest(marks)
+}
+
+// laws makes the mutants of what holds without being said: nothing ends but what
+// is ended, nobody is somebody else, a refusal changes nothing.
+func (m *maker) laws() {
+	op := m.op
+	r := m.rule(op.Pointer, op.Line, works(op), m.protected(""))
+	if len(m.c.Tokens) == 0 {
+		return
+	}
+	if len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets)+len(op.Creates) > 0 {
+		m.ends(r)
+	}
+	takes := false
+	var when []condition
+	proofs(op, func(p *specs.Proof, _ bool) {
+		if slices.ContainsFunc(binds(p), isToken) && !takes {
+			takes, when = true, m.inForce(p)
+		}
+	})
+	if !takes {
+		return
+	}
+	if len(op.Ends) == 0 {
+		m.put(Mutant{Kind: "use-ends-session", Says: fmt.Sprintf("%s ends the session that calls it.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+			if d.Failure == nil {
+				for _, tok := range t.presented() {
+					if s := t.at.Tx.Session(tok.Session); s != nil {
+						d.Ends = append(d.Ends, s)
+					}
+				}
+			}
+			return d
+		})}, op.ID, "", r, when)
+	}
+	m.put(Mutant{Kind: "refusal-ends-session", Says: fmt.Sprintf("A call of %s that is refused ends the session.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+		if d.Failure != nil {
+			for _, tok := range t.presented() {
+				t.end(t.at.Tx.Session(tok.Session))
+			}
+		}
+		return d
+	})}, op.ID, "", r, when)
+	if len(op.Ends)+len(op.Sets)+len(op.Creates) > 0 {
+		m.refusedAndDone(r, when)
+	}
+	m.put(Mutant{Kind: "refusal-sticks", Says: fmt.Sprintf("After a refusal of %s the next call in the same session is refused as well.", op.ID), twist: m.sticky()}, op.ID, "", r, when)
+	if m.speaksOfCaller() {
+		m.put(Mutant{Kind: "answers-for-another", Says: fmt.Sprintf("%s answers what belongs to somebody else.", op.ID), twist: m.somebodyElse()}, op.ID, "", r, when)
+	}
+	m.order(r)
+}
+
+// ends makes the mutants that end too much.
+func (m *maker) ends(r rule) {
+	op := m.op
+	kill := func(kind, says string, which func(t *turn, s *session.Session, mine []*session.Session) bool) {
+		m.put(Mutant{Kind: kind, Says: says, twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+			if d.Failure != nil {
+				return d
+			}
+			var mine []*session.Session
+			for _, tok := range t.presented() {
+				if s := t.at.Tx.Session(tok.Session); s != nil {
+					mine = append(mine, s)
+				}
+			}
+			for _, o := range d.Opens {
+				mine = append(mine, o.Session)
+			}
+			for _, s := range t.sessions() {
+				own := slices.ContainsFunc(mine, func(x *session.Session) bool { return x.ID == s.ID })
+				if !own && len(mine) > 0 && which(t, s, mine) {
+					d.Ends = append(d.Ends, s)
+				}
+			}
+			return d
+		})}, op.ID, "", r, nil)
+	}
+	alike := func(t *turn, s *session.Session, mine []*session.Session) bool {
+		for _, x := range mine {
+			for _, f := range t.m.Contract.Session.Facts {
+				if f.Record != "" && x.Facts[f.Name] != nil && x.Facts[f.Name] == s.Facts[f.Name] {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	// What ends everywhere by contract is no deviation.
+	everywhere := slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool {
+		return len(e.What.Src) > 9 && e.What.Src[len(e.What.Src)-9:] == ".sessions"
+	})
+	if !everywhere {
+		kill("kills-same-user", fmt.Sprintf("%s ends the other sessions of the same user.", op.ID), alike)
+	}
+	kill("kills-others", fmt.Sprintf("%s ends the sessions of all other users.", op.ID), func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
+}
+
+// refusedAndDone makes the mutant that refuses a request for a condition and
+// carries it out all the same.
+func (m *maker) refusedAndDone(r rule, when []condition) {
+	op := m.op
+	if len(op.Needs) == 0 {
+		return
+	}
+	free := *op
+	free.Needs = nil
+	m.put(Mutant{Kind: "refused-and-done", Says: fmt.Sprintf("%s does what it does although it refuses the request.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+		if d.Failure == nil || len(t.presented()) == 0 {
+			return d
+		}
+		if x := t.m.Decide(&free, t.req, t.at); x.Failure == nil {
+			_, _ = x.Apply() // what cannot be done is not done
+		}
+		return d
+	})}, op.ID, "", r, when)
+}
+
+// sticky remembers a refusal in the session itself, so that worlds stay apart.
+func (m *maker) sticky() session.Twist {
+	const note = "\x00refused"
+	return changed(m.op, func(t *turn, d *session.Decision) *session.Decision {
+		for _, tok := range t.presented() {
+			s := t.at.Tx.Session(tok.Session)
+			if s == nil {
+				continue
+			}
+			reason, marked := s.Facts[note].(string)
+			if (d.Failure == nil) != marked {
+				continue
+			}
+			c := *s
+			c.Facts = map[string]any{}
+			for k, v := range s.Facts {
+				if k != note {
+					c.Facts[k] = v
+				}
+			}
+			if marked {
+				t.at.Tx.PutSession(&c)
+				return t.m.Refuse(t.op, t.req, t.at, &session.Failure{Reason: reason})
+			}
+			c.Facts[note] = d.Failure.Reason
+			t.at.Tx.PutSession(&c)
+		}
+		return d
+	})
+}
+
+// speaksOfCaller reports whether an answer depends on who calls.
+func (m *maker) speaksOfCaller() bool {
+	for _, a := range m.op.Answers {
+		list := slices.Clone(a.Binds)
+		if a.Example != nil {
+			list = append(list, a.Example.Binds...)
+			if len(a.Example.Each) > 0 {
+				return true
+			}
+		}
+		for _, b := range list {
+			for _, ref := range b.Value.Refs() {
+				if _, ok := m.c.Session.Fact(ref.Root); ok || ref.Root == "session" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// somebodyElse decides with the token of another account in the place of the one
+// that was sent.
+func (m *maker) somebodyElse() session.Twist {
+	return changed(m.op, func(t *turn, d *session.Decision) *session.Decision {
+		if d.Failure != nil {
+			return d
+		}
+		req := t.req
+		proofs(t.op, func(p *specs.Proof, _ bool) {
+			for _, b := range binds(p) {
+				if !isToken(b) {
+					continue
+				}
+				for _, tok := range t.presented() {
+					if tok.Kind.Name != b.Alts[0].Token {
+						continue
+					}
+					s := t.at.Tx.Session(tok.Session)
+					if v, ok := t.written(b.Alts[0].Value, rootOf(b.Alts[0].Value), t.guest(tok.Kind, s)); ok {
+						if _, there := t.req.Value(b.At); there {
+							req = sent(req, b.At, v)
+						}
+					}
+				}
+			}
+		})
+		if x := t.again(req); x.Failure == nil {
+			return x
+		}
+		return d
+	})
+}
+
+// order makes the mutant that looks at the request before it looks at who sends
+// it.
+func (m *maker) order(r rule) {
+	op := m.op
+	if len(op.Security) == 0 || len(op.Body)+len(op.Parameters) == 0 {
+		return
+	}
+	weak := r
+	weak.marks = append(slices.Clone(r.marks), specs.Mark{Level: specs.Inferred, Reason: "the order of checks is the mock's"})
+	m.put(Mutant{Kind: "order-changed", Says: fmt.Sprintf("%s looks at the request before it looks at who sends it.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+		if d.Failure != nil && t.req.Fault != nil {
+			return t.m.Refuse(op, t.req, t.at, t.req.Fault)
+		}
+		return d
+	})}, op.ID, "", weak, nil)
+}

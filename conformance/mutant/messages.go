@@ -1,0 +1,419 @@
+package mutant
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/schema"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// messages makes the mutants of what goes over the wire and is not said by
+// x-session: status, media type, types and names in the answers of an operation.
+func (m *maker) messages() {
+	op := m.op
+	for i, a := range op.Answers {
+		when := m.reached(i)
+		outcome := outcomeOf(a)
+		if slices.ContainsFunc(op.Answers[:i], func(b *specs.Answer) bool { return outcomeOf(b) == outcome }) {
+			continue // one answer in two cases
+		}
+		r := func(at specs.Location, part string) rule {
+			return m.rule(a.Pointer, a.Line, mark(a.Evidence, at, part))
+		}
+		m.answered("status-changed", outcome, fmt.Sprintf("%s of %s has another status, a success like the documented one.", outcome, op.ID), r(specs.Location{}, "status"), when,
+			func(x *answer) { x.Status = neighbour(x.Status) })
+		m.answered("success-as-error", outcome, fmt.Sprintf("%s of %s comes with status 500.", outcome, op.ID), r(specs.Location{}, "status"), when,
+			func(x *answer) { x.Status = http.StatusInternalServerError })
+		if a.Example == nil && a.Sample == nil {
+			m.answered("body-added", outcome, fmt.Sprintf("%s of %s has a body, where none is documented.", outcome, op.ID), r(specs.Location{}, "shape"), when, func(x *answer) {
+				x.Body = []byte(`{"mutant":true}`)
+				setType(x, "application/json")
+			})
+			continue
+		}
+		m.answered("content-type-changed", outcome, fmt.Sprintf("%s of %s says that it is text/plain.", outcome, op.ID), r(specs.Location{}, "headers"), when,
+			func(x *answer) { setType(x, "text/plain") })
+		m.answered("content-type-lost", outcome, fmt.Sprintf("%s of %s does not say what it is.", outcome, op.ID), r(specs.Location{}, "headers"), when,
+			func(x *answer) { setType(x, "") })
+		m.answered("body-lost", outcome, fmt.Sprintf("%s of %s has no body.", outcome, op.ID), r(specs.Location{}, "shape"), when,
+			func(x *answer) { x.Body = nil })
+		m.answered("body-broken", outcome, fmt.Sprintf("The body of %s of %s ends in its middle.", outcome, op.ID), r(specs.Location{}, "shape"), when,
+			func(x *answer) { x.Body = x.Body[:len(x.Body)/2] })
+		m.written(a, r, when)
+	}
+	m.negotiation()
+}
+
+func neighbour(status int) int {
+	switch status {
+	case 200:
+		return 201
+	case 204:
+		return 200
+	}
+	return 200
+}
+
+// answered makes a mutant that changes an answer of the operation when it is
+// written.
+func (m *maker) answered(kind, outcome, says string, r rule, when []condition, change func(*answer)) {
+	op := m.op
+	m.put(Mutant{Kind: kind, Says: says, answer: func(o *specs.Operation, got string, a *answer) {
+		if o != nil && o.ID == op.ID && (got == outcome || strings.HasPrefix(outcome, got+"/")) {
+			change(a)
+		}
+	}}, op.ID, outcome, r, when)
+}
+
+// leaf is one member of a documented answer and how it stands in XML.
+type leaf struct {
+	tokens []string
+	node   *schema.Node
+	was    any
+	xml    string
+	attr   bool
+}
+
+// leaves returns the members of an example that its schema declares.
+func leaves(x any, n *schema.Node, at []string, depth int) []leaf {
+	var out []leaf
+	if n == nil || depth > 6 {
+		return nil
+	}
+	switch x := x.(type) {
+	case value.Object:
+		for _, p := range n.Properties() {
+			v, ok := x.Get(p.Name)
+			if !ok {
+				continue
+			}
+			here := slices.Concat(at, []string{p.Name})
+			name := p.Name
+			if p.Schema.XML.Name != "" {
+				name = p.Schema.XML.Name
+			}
+			if p.Schema.XML.NodeType == "text" {
+				name = ""
+			}
+			out = append(out, leaf{here, p.Schema, v, name, p.Schema.XML.Attribute || p.Schema.XML.NodeType == "attribute"})
+			out = append(out, leaves(v, p.Schema, here, depth+1)...)
+		}
+	case []any:
+		if len(x) > 0 {
+			out = append(out, leaves(x[0], n.Items(), slices.Concat(at, []string{"0"}), depth+1)...)
+		}
+	}
+	return out
+}
+
+// written makes the mutants of types and names in one answer.
+func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, when []condition) {
+	op, outcome := m.op, outcomeOf(a)
+	n := m.schemaOf(op, a)
+	var x any
+	if a.Example != nil {
+		x = a.Example.Value
+	} else if n != nil {
+		x = sample(n, 0)
+	}
+	types := m.types(a)
+	hasJSON, hasXML := slices.ContainsFunc(types, wire.IsJSON), slices.ContainsFunc(types, wire.IsXML)
+	names := map[string]bool{}
+	for _, l := range leaves(x, n, nil, 0) {
+		at := pointerAt(l.tokens)
+		if hasJSON {
+			if v, ok := otherType(l); ok {
+				m.answered("type-changed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another type.", at.Src, outcome, op.ID), r(at, "shape"), when,
+					func(x *answer) {
+						editJSON(x, func(body any) any {
+							if _, ok := value.Lookup(body, l.tokens); ok {
+								return value.Put(body, l.tokens, v)
+							}
+							return body
+						})
+					})
+			}
+			if slices.Contains(requiredBy(n, l.tokens), l.tokens[len(l.tokens)-1]) || m.isBound(a, at) {
+				m.answered("member-renamed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another name.", at.Src, outcome, op.ID), r(at, "shape"), when,
+					func(x *answer) {
+						editJSON(x, func(body any) any {
+							v, ok := value.Lookup(body, l.tokens)
+							if !ok {
+								return body
+							}
+							renamed := slices.Concat(l.tokens[:len(l.tokens)-1], []string{l.tokens[len(l.tokens)-1] + "Mutant"})
+							return value.Put(value.Remove(body, l.tokens), renamed, v)
+						})
+					})
+			}
+		}
+		if !hasXML || l.xml == "" || names[l.xml] {
+			continue
+		}
+		names[l.xml] = true
+		what := "element"
+		if l.attr {
+			what = "attribute"
+		}
+		m.answered("xml-renamed", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s has another name.", what, l.xml, outcome, op.ID), r(at, "shape"), when,
+			func(x *answer) { editXML(x, func(e *etree.Element) { renameXML(e, l.xml) }) })
+		if l.node.Scalar() {
+			m.answered("xml-swapped", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s is the other of element and attribute.", what, l.xml, outcome, op.ID), r(at, "shape"), when,
+				func(x *answer) { editXML(x, func(e *etree.Element) { swapXML(e, l.xml, l.attr) }) })
+		}
+	}
+}
+
+// sample is an object with what a schema declares, for answers that are made
+// from it. Only the names count.
+func sample(n *schema.Node, depth int) any {
+	switch {
+	case depth > 4:
+		return nil
+	case len(n.Properties()) > 0:
+		var o value.Object
+		for _, p := range n.Properties() {
+			if slices.Contains(n.Required, p.Name) {
+				o = append(o, value.Member{Name: p.Name, Value: sample(p.Schema, depth+1)})
+			}
+		}
+		return o
+	case n.Items() != nil:
+		return []any{sample(n.Items(), depth+1)}
+	case n.Is("string"):
+		return "text"
+	case n.Is("boolean"):
+		return true
+	}
+	return json.Number("1")
+}
+
+func (m *maker) types(a *specs.Answer) []string {
+	status, ok := number(a.Status)
+	var out []string
+	for _, r := range m.op.Responses {
+		if ok && m.op.Response(status) != r {
+			continue
+		}
+		for _, x := range r.Media {
+			out = append(out, x.Type)
+		}
+	}
+	return out
+}
+
+func (m *maker) isBound(a *specs.Answer, at specs.Location) bool {
+	same := func(b *specs.AnswerBind) bool { return b.At.In == specs.InBody && slices.Equal(b.At.Tokens, at.Tokens) }
+	return slices.ContainsFunc(a.Binds, same) || a.Example != nil && slices.ContainsFunc(a.Example.Binds, same)
+}
+
+// requiredBy is what the object around a member requires.
+func requiredBy(n *schema.Node, tokens []string) []string {
+	for _, t := range tokens[:len(tokens)-1] {
+		if n == nil {
+			return nil
+		}
+		if p := n.Property(t); p != nil {
+			n = p
+		} else {
+			n = n.Items()
+		}
+	}
+	if n == nil {
+		return nil
+	}
+	return n.Required
+}
+
+// otherType is a value of a type that the member's schema does not admit.
+func otherType(l leaf) (any, bool) {
+	if len(l.node.Types) == 0 || len(l.node.Alternatives()) > 0 {
+		return nil, false
+	}
+	for _, c := range []struct {
+		typ string
+		v   any
+	}{{"string", "mutant"}, {"integer", json.Number("77")}, {"boolean", true}, {"object", value.Object{}}} {
+		if !l.node.Is(c.typ) && (c.typ != "integer" || !l.node.Is("number")) {
+			return c.v, true
+		}
+	}
+	return nil, false
+}
+
+// typeOf is the media type of an answer. A contract may spell the name of the
+// header in its own way.
+func typeOf(a *answer) string {
+	for name, list := range a.Header {
+		if strings.EqualFold(name, "Content-Type") && len(list) > 0 {
+			typ, _, _ := strings.Cut(list[0], ";")
+			return strings.ToLower(strings.TrimSpace(typ))
+		}
+	}
+	return ""
+}
+
+// setType gives an answer another media type; "": none.
+func setType(a *answer, typ string) {
+	for name := range a.Header {
+		if strings.EqualFold(name, "Content-Type") {
+			delete(a.Header, name)
+		}
+	}
+	if typ == "" {
+		a.Header["Content-Type"] = nil // keeps net/http from guessing one
+		return
+	}
+	a.Header["Content-Type"] = []string{typ}
+}
+
+// editJSON changes a JSON body; others stay as they are.
+func editJSON(a *answer, change func(any) any) {
+	if !wire.IsJSON(typeOf(a)) {
+		return
+	}
+	v, err := codec.DecodeJSON(a.Body, "", codec.DefaultLimits())
+	if err != nil {
+		return
+	}
+	if b, err := codec.AppendJSON(nil, change(ordered(v))); err == nil {
+		a.Body = b
+	}
+}
+
+// ordered gives what was decoded the form that value.Put works on.
+func ordered(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		o := make(value.Object, 0, len(v))
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			o = append(o, value.Member{Name: k, Value: ordered(v[k])})
+		}
+		return o
+	case []any:
+		for i := range v {
+			v[i] = ordered(v[i])
+		}
+	}
+	return v
+}
+
+// editXML changes every element of an XML body; others stay as they are.
+func editXML(a *answer, change func(*etree.Element)) {
+	if !wire.IsXML(typeOf(a)) {
+		return
+	}
+	doc := etree.NewDocument()
+	if doc.ReadFromBytes(a.Body) != nil || doc.Root() == nil {
+		return
+	}
+	var walk func(e *etree.Element)
+	walk = func(e *etree.Element) {
+		for _, c := range e.ChildElements() {
+			walk(c)
+		}
+		change(e)
+	}
+	walk(doc.Root())
+	var b bytes.Buffer
+	if _, err := doc.WriteTo(&b); err == nil {
+		a.Body = b.Bytes()
+	}
+}
+
+func renameXML(e *etree.Element, name string) {
+	if e.Tag == name {
+		e.Tag = name + "Mutant"
+	}
+	for i := range e.Attr {
+		if e.Attr[i].Key == name {
+			e.Attr[i].Key = name + "Mutant"
+		}
+	}
+}
+
+func swapXML(e *etree.Element, name string, attr bool) {
+	if attr {
+		if a := e.RemoveAttr(name); a != nil {
+			e.CreateElement(name).SetText(a.Value)
+		}
+		return
+	}
+	for _, c := range e.SelectElements(name) {
+		if len(c.ChildElements()) == 0 {
+			e.CreateAttr(name, c.Text())
+			e.RemoveChild(c)
+		}
+	}
+}
+
+// negotiation makes the mutants of the media types of requests and answers.
+func (m *maker) negotiation() {
+	op, o := m.op, m.origin
+	types := map[string]bool{}
+	for _, r := range op.Responses {
+		for _, x := range r.Media {
+			types[x.Type] = true
+		}
+	}
+	mine := func(r *http.Request) bool {
+		x := o.operation(r.Method, r.URL)
+		return x != nil && x.ID == op.ID
+	}
+	ask := func(kind, typ, says string) {
+		r := m.rule(op.Pointer+"/responses", op.Line, works(op))
+		if m.c.Media != nil {
+			return // it has the last word, whatever Accept says
+		}
+		m.put(Mutant{Kind: kind, Says: says, request: func(r *http.Request) {
+			if mine(r) && r.Header.Get("Accept") != "" {
+				r.Header.Set("Accept", typ)
+			}
+		}}, op.ID, "", r, nil)
+	}
+	for _, typ := range slices.Sorted(maps.Keys(types)) {
+		switch {
+		case len(types) < 2:
+		case wire.IsJSON(typ):
+			ask("json-always", typ, op.ID+" answers JSON, whatever is asked for.")
+		case wire.IsXML(typ):
+			ask("xml-always", typ, op.ID+" answers XML, whatever is asked for.")
+		}
+	}
+	if len(types) > 0 {
+		m.put(Mutant{Kind: "accept-ignored", Says: op.ID + " answers as it can where nothing that it can answer is asked for.", request: func(r *http.Request) {
+			if mine(r) && !acceptable(r.Header["Accept"], slices.Sorted(maps.Keys(types))) {
+				r.Header.Del("Accept")
+			}
+		}}, op.ID, "", m.refusal(op, "request.accept").rule("refusal"), nil)
+	}
+	if len(op.Body) == 0 {
+		return
+	}
+	for _, reason := range []string{"request.media.missing", "request.media.unsupported"} {
+		missing := reason == "request.media.missing"
+		m.put(Mutant{Kind: "media-unchecked", Says: fmt.Sprintf("%s takes a body for %s where that is refused as %s.", op.ID, op.Body[0].Type, reason), request: func(r *http.Request) {
+			typ, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
+			typ = strings.TrimSpace(typ)
+			if mine(r) && (typ == "") == missing && wire.MatchMedia(op.Body, typ) == nil {
+				r.Header.Set("Content-Type", op.Body[0].Type)
+			}
+		}}, op.ID, reason, m.refusal(op, reason).rule("refusal"), nil)
+	}
+}
+
+func acceptable(header, offers []string) bool {
+	_, ok := wire.Accept(header, offers)
+	return ok
+}

@@ -1,0 +1,123 @@
+package mutant
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/mockauth/mockauth/conformance"
+)
+
+// WriteText writes reports for a terminal: a line a system, then survivors.
+func WriteText(w io.Writer, reports ...*Report) error {
+	var b strings.Builder
+	for _, r := range reports {
+		fmt.Fprintf(&b, "%s  %d mutants, %d cases, %.1f s\n", r.System, r.Mutants, r.Cases, r.Seconds)
+		for _, t := range r.Tally {
+			mark := "●"
+			if t.Killed < t.Mutants {
+				mark = "○"
+			}
+			fmt.Fprintf(&b, "  %s %-6s  %d of %d noticed%s\n", mark, t.Severity, t.Killed, t.Mutants, rate(t))
+		}
+		for _, s := range heaviestFirst(r.Survivors) {
+			fmt.Fprintf(&b, "  ✗ %s %s\n      %s\n      %s%s\n", s.Severity, s.Name, s.Says, place(s), s.tail())
+		}
+		for _, id := range r.Vacuous {
+			fmt.Fprintf(&b, "  – %s notices no mutant\n", id)
+		}
+		for _, x := range r.Unsound {
+			fmt.Fprintf(&b, "  ! %s\n", x)
+		}
+		if r.Interrupted {
+			fmt.Fprintln(&b, "  ! the run was ended before every mutant was tried")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func rate(t Tally) string {
+	if t.Mutants == 0 {
+		return ""
+	}
+	// Rounded down: 100 % is for all of them.
+	return fmt.Sprintf(" (%d %%)", t.Killed*100/t.Mutants)
+}
+
+func place(s Survivor) string {
+	out := fmt.Sprintf("%s:%d  %s", s.Rule.File, s.Rule.Line, s.Rule.Evidence)
+	if under := (choice{s.Profile, s.Settings, nil}).describe(); under != "" {
+		out += "  under " + under
+	}
+	return out
+}
+
+// tail says what was noticed of a survivor all the same.
+func (s Survivor) tail() string {
+	if s.Error != "" {
+		return "\n      could not be tried: " + s.Error
+	}
+	out := fmt.Sprintf("\n      %d cases passed", s.Tried-s.NotTestable-s.Lighter)
+	if s.Lighter > 0 {
+		out += fmt.Sprintf(", %d noticed what weighs less", s.Lighter)
+	}
+	if s.NotTestable > 0 {
+		out += fmt.Sprintf(", %d could not be judged", s.NotTestable)
+	}
+	return out
+}
+
+func heaviestFirst(list []Survivor) []Survivor {
+	var out []Survivor
+	for _, s := range []conformance.Severity{conformance.Must, conformance.Should, conformance.May} {
+		for _, x := range list {
+			if x.Severity == s {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+// WriteMarkdown writes reports as a table of kill rates and lists of survivors.
+func WriteMarkdown(w io.Writer, reports ...*Report) error {
+	var b strings.Builder
+	b.WriteString("| system | cases | MUST | SHOULD | MAY | seconds |\n|---|--:|--:|--:|--:|--:|\n")
+	for _, r := range reports {
+		cells := map[conformance.Severity]string{}
+		for _, t := range r.Tally {
+			cells[t.Severity] = fmt.Sprintf("%d / %d", t.Killed, t.Mutants)
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %.1f |\n", r.System, r.Cases, cells[conformance.Must], cells[conformance.Should], cells[conformance.May], r.Seconds)
+	}
+	for _, r := range reports {
+		list := func(title string, items []string) {
+			if len(items) > 0 {
+				fmt.Fprintf(&b, "\n**%s: %s**\n\n- %s\n", r.System, title, strings.Join(items, "\n- "))
+			}
+		}
+		var survivors []string
+		for _, s := range heaviestFirst(r.Survivors) {
+			survivors = append(survivors, fmt.Sprintf("%s `%s`: %s (%s)", s.Severity, s.Name, s.Says, place(s)))
+		}
+		list("survivors", survivors)
+		vacuous := make([]string, len(r.Vacuous))
+		for i, id := range r.Vacuous {
+			vacuous[i] = "`" + id + "`"
+		}
+		list("cases that notice nothing", vacuous)
+		list("cases that the mock itself does not pass", r.Unsound)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// WriteJSON writes reports as a JSON array, indented.
+func WriteJSON(w io.Writer, reports ...*Report) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(reports)
+}

@@ -1,0 +1,342 @@
+package mutant
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/url"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/mockserver"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Options are what Run is told. The zero value runs every mutant, each until the
+// first case that notices it.
+type Options struct {
+	// Least leaves out the mutants of lighter rules: Must tries those of a MUST
+	// alone.
+	Least conformance.Severity
+	// Only leaves out the mutants for which it is false; nil: none.
+	Only func(Mutant) bool
+	// Full carries all cases out against all mutants, so that those that notice
+	// nothing are known. It takes many times as long.
+	Full bool
+	// Workers is how many mutants are tried at a time; 0: GOMAXPROCS.
+	Workers int
+	// Progress is called after each mutant, by one goroutine at a time; nil: not.
+	Progress func(done, total int, m Mutant, killed bool)
+}
+
+// Report is how a contract's suite did against the mutants of the contract.
+type Report struct {
+	System  string `json:"system"`
+	Title   string `json:"title"`
+	Mutants int    `json:"mutants"`
+	// Cases is how many cases passed against the mock that does not deviate; the
+	// others notice nothing here, see Unsound.
+	Cases int     `json:"cases"`
+	Tally []Tally `json:"tally"`
+	// Survivors are the mutants that no case noticed, in the order of the contract.
+	Survivors []Survivor `json:"survivors,omitempty"`
+	// Vacuous are the ids of cases that passed against every mutant. Only a full
+	// run knows them.
+	Vacuous []string `json:"vacuous,omitempty"`
+	// Unsound are cases that did not pass against the mock itself, or could not be
+	// planned, a sentence each.
+	Unsound []string `json:"unsound,omitempty"`
+	// Interrupted: the run was ended before every mutant was tried.
+	Interrupted bool    `json:"interrupted,omitempty"`
+	Seconds     float64 `json:"seconds"`
+}
+
+// Tally counts the mutants of one severity.
+type Tally struct {
+	Severity conformance.Severity `json:"severity"`
+	Mutants  int                  `json:"mutants"`
+	Killed   int                  `json:"killed"`
+}
+
+// Survivor is a mutant that no case noticed.
+type Survivor struct {
+	Mutant
+	// Tried is how many cases were carried out against it; NotTestable of them
+	// could not be judged. Lighter is how many noticed something that weighs less
+	// than the rule that is broken.
+	Tried       int `json:"tried"`
+	NotTestable int `json:"notTestable,omitempty"`
+	Lighter     int `json:"lighter,omitempty"`
+	// Error is why it could not be tried at all.
+	Error string `json:"error,omitempty"`
+}
+
+// Dead reports whether every mutant of a MUST was noticed, and every one was
+// tried.
+func (r *Report) Dead() bool {
+	for _, t := range r.Tally {
+		if t.Severity == conformance.Must && t.Killed < t.Mutants {
+			return false
+		}
+	}
+	return !r.Interrupted && len(r.Unsound) == 0
+}
+
+// Run carries the conformance suite of a contract out against its mutants, each
+// a mock in this process without a port. A mutant of a MUST is noticed by a case
+// that fails, one of a SHOULD by a case that fails a strict run, one of a MAY by
+// any difference. The error is one of the contract.
+func Run(ctx context.Context, c *specs.Contract, o Options) (*Report, error) {
+	started := time.Now()
+	list, err := All(c)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(m Mutant) bool { return m.Severity < o.Least || o.Only != nil && !o.Only(m) })
+	r := &runner{c: c, o: o, stages: map[string]*stage{}, kills: map[string]int{}, out: make([]outcome, len(list))}
+	r.all(ctx, list)
+	out := r.report(list)
+	out.Seconds = time.Since(started).Seconds()
+	out.Interrupted = ctx.Err() != nil
+	return out, nil
+}
+
+// runner is a run under way.
+type runner struct {
+	c *specs.Contract
+	o Options
+
+	mu     sync.Mutex // guards what follows
+	stages map[string]*stage
+	kills  map[string]int // by case
+	done   int
+
+	out []outcome // one a mutant; each is written by one goroutine
+}
+
+// outcome is what came of one mutant.
+type outcome struct {
+	killed bool
+	tried  bool
+	Survivor
+}
+
+// stage is a plan under the settings that some mutants need, and what of it
+// passes against the mock that does not deviate.
+type stage struct {
+	once    sync.Once
+	plan    *conformance.Plan
+	cases   []*conformance.Case
+	unsound []string
+	err     error
+}
+
+func (r *runner) all(ctx context.Context, list []Mutant) {
+	workers := r.o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for i := range next {
+				r.out[i] = r.try(ctx, list[i])
+				r.mu.Lock()
+				r.done++
+				if r.o.Progress != nil {
+					r.o.Progress(r.done, len(list), list[i], r.out[i].killed)
+				}
+				r.mu.Unlock()
+			}
+		})
+	}
+	for i := range list {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+}
+
+// stage returns the plan under the settings that a mutant needs, made once.
+func (r *runner) stage(ctx context.Context, m Mutant) *stage {
+	key := choice{m.Profile, m.Settings, nil}.describe()
+	if m.HTTPS {
+		key += " https"
+	}
+	r.mu.Lock()
+	s := r.stages[key]
+	if s == nil {
+		s = &stage{}
+		r.stages[key] = s
+	}
+	r.mu.Unlock()
+	s.once.Do(func() { s.err = s.make(ctx, r.c, m) })
+	return s
+}
+
+func (s *stage) make(ctx context.Context, c *specs.Contract, m Mutant) error {
+	right := m.origin.original()
+	right.Profile, right.Settings = m.Profile, m.Settings
+	mock, err := Server(right, quick()...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = mock.Close() }()
+	scheme := "http"
+	if m.HTTPS {
+		scheme = "https"
+	}
+	t, ours, err := conformance.Discover(ctx, &conformance.Target{URL: &url.URL{Scheme: scheme, Host: "mock.test"}, Transport: mock.Transport()}, c.Name)
+	if err != nil {
+		return err
+	}
+	if !ours {
+		return fmt.Errorf("the mock of %s is not known for one of ours", c.Name)
+	}
+	if s.plan, err = conformance.NewPlan(c, t); err != nil {
+		return err
+	}
+	run, err := conformance.NewRunner(s.plan, conformance.Options{})
+	if err != nil {
+		return err
+	}
+	defer run.Close(context.WithoutCancel(ctx))
+	for _, x := range s.plan.Cases {
+		v := run.Run(ctx, x)
+		switch v.Status {
+		case conformance.Passed:
+			s.cases = append(s.cases, x)
+		case conformance.Excluded, conformance.Interrupted:
+		default:
+			why := v.Why
+			if len(v.Mismatches) > 0 {
+				why = "wanted " + v.Mismatches[0].Wanted + ", got " + v.Mismatches[0].Got
+			}
+			s.unsound = append(s.unsound, fmt.Sprintf("%s: %s: %s", x.ID, v.Status, why))
+		}
+	}
+	return nil
+}
+
+// quick are the options of a mock that is asked for a few answers.
+func quick() []mockserver.Option {
+	return []mockserver.Option{mockserver.JournalSize(0)}
+}
+
+// try carries cases out against one mutant.
+func (r *runner) try(ctx context.Context, m Mutant) outcome {
+	out := outcome{tried: true, Survivor: Survivor{Mutant: m}}
+	s := r.stage(ctx, m)
+	if s.err != nil {
+		out.Error = s.err.Error()
+		return out
+	}
+	mock, err := Server(m, quick()...)
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	defer func() { _ = mock.Close() }()
+	plan, target := *s.plan, *s.plan.Target
+	target.Transport = mock.Transport()
+	plan.Target = &target
+	run, err := conformance.NewRunner(&plan, conformance.Options{Strict: m.Severity == conformance.Should})
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	defer run.Close(context.WithoutCancel(ctx))
+	for _, x := range relevant(s.cases, m) {
+		if ctx.Err() != nil {
+			out.tried = out.killed
+			break
+		}
+		v := run.Run(ctx, x)
+		out.Tried++
+		switch {
+		case v.Status == conformance.Failed, v.Status == conformance.Differs && m.Severity == conformance.May:
+			out.killed = true
+			r.mu.Lock()
+			r.kills[x.ID]++
+			r.mu.Unlock()
+		case v.Status == conformance.NotTestable:
+			out.NotTestable++
+		case v.Status == conformance.Differs:
+			out.Lighter++
+		}
+		if out.killed && !r.o.Full {
+			break
+		}
+	}
+	return out
+}
+
+// relevant puts the cases that judge the operation of a mutant first, and leaves
+// out those that never call it.
+func relevant(cases []*conformance.Case, m Mutant) []*conformance.Case {
+	if m.Operation == "" {
+		return cases
+	}
+	var first, then []*conformance.Case
+	for _, x := range cases {
+		switch {
+		case x.Operation == m.Operation:
+			first = append(first, x)
+		case slices.Contains(x.Operations(), m.Operation):
+			then = append(then, x)
+		}
+	}
+	return append(first, then...)
+}
+
+func (r *runner) report(list []Mutant) *Report {
+	out := &Report{System: r.c.Name, Title: r.c.Title, Mutants: len(list)}
+	tally := map[conformance.Severity]*Tally{}
+	for _, s := range []conformance.Severity{conformance.Must, conformance.Should, conformance.May} {
+		if s >= r.o.Least {
+			tally[s] = &Tally{Severity: s}
+		}
+	}
+	for _, x := range r.out {
+		if !x.tried {
+			continue
+		}
+		t := tally[x.Severity]
+		t.Mutants++
+		if x.killed {
+			t.Killed++
+		} else {
+			out.Survivors = append(out.Survivors, x.Survivor)
+		}
+	}
+	for _, s := range []conformance.Severity{conformance.Must, conformance.Should, conformance.May} {
+		if t := tally[s]; t != nil {
+			out.Tally = append(out.Tally, *t)
+		}
+	}
+	ids, unsound := map[string]bool{}, map[string]bool{}
+	for _, s := range r.stages {
+		for _, x := range s.cases {
+			ids[x.ID] = true
+		}
+		for _, x := range s.unsound {
+			unsound[x] = true
+		}
+	}
+	out.Cases, out.Unsound = len(ids), slices.Sorted(maps.Keys(unsound))
+	if r.o.Full {
+		for _, id := range slices.Sorted(maps.Keys(ids)) {
+			if r.kills[id] == 0 {
+				out.Vacuous = append(out.Vacuous, id)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,426 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"mime/multipart"
+	"net/http"
+	"net/textproto"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mockauth/mockauth/internal/codec"
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// request is a request as it is planned: every place holds a value, or a slot
+// that is filled when it is sent.
+type request struct {
+	op     *wire.Operation
+	path   map[string]any
+	query  []named
+	header []named
+	cookie []named
+	bearer any // nil: none
+	user   any // of Basic; nil: none
+	pass   any
+	body   any // ordered; slots are leaves
+	media  *specs.Media
+	accept string // "": none is sent
+
+	// What a request that is broken on purpose has instead.
+	contentType *string
+	raw         []byte
+	method      string
+	template    string
+}
+
+type named struct {
+	name  string
+	value any
+}
+
+// slotKind is what a slot is filled with.
+type slotKind int
+
+const (
+	tokenSlot slotKind = iota
+	sessionSlot
+	recordSlot
+)
+
+// slot is a place that is filled with something that an earlier step made.
+type slot struct {
+	kind slotKind
+	name string // kind of token, `as` of the session, role of the record
+	step int    // that made it, from 1
+	nth  int
+	// value says how the thing is written there, and root how it calls it; nil:
+	// the thing's own text.
+	value *specs.Value
+	root  string
+	// change is applied to the text: it makes a token forged or malformed.
+	change func(string) string
+}
+
+func (r *request) clone() *request {
+	c := *r
+	c.path = maps.Clone(r.path)
+	c.query, c.header, c.cookie = slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
+	c.body = value.Clone(r.body)
+	return &c
+}
+
+func setNamed(list []named, name string, v any) []named {
+	for i := range list {
+		if strings.EqualFold(list[i].name, name) {
+			list[i].value = v
+			return list
+		}
+	}
+	return append(list, named{name, v})
+}
+
+func dropNamed(list []named, name string) []named {
+	return slices.DeleteFunc(list, func(n named) bool { return strings.EqualFold(n.name, name) })
+}
+
+// set puts a value or a slot at a location.
+func (r *request) set(l specs.Location, v any) {
+	switch l.In {
+	case specs.InBody:
+		r.body = value.Put(r.body, l.Tokens, v)
+	case specs.InPath:
+		if r.path == nil {
+			r.path = map[string]any{}
+		}
+		r.path[l.Name] = v
+	case specs.InQuery:
+		r.query = setNamed(r.query, l.Name, v)
+	case specs.InHeader:
+		r.header = setNamed(r.header, l.Name, v)
+	case specs.InCookie:
+		r.cookie = setNamed(r.cookie, l.Name, v)
+	case specs.InBearer:
+		r.bearer = v
+	case specs.InBasicUser:
+		r.user = v
+		if r.pass == nil {
+			r.pass = ""
+		}
+	case specs.InBasicPassword:
+		r.pass = v
+		if r.user == nil {
+			r.user = ""
+		}
+	}
+}
+
+// drop takes away what is at a location.
+func (r *request) drop(l specs.Location) {
+	switch l.In {
+	case specs.InBody:
+		r.body = value.Remove(r.body, l.Tokens)
+	case specs.InQuery:
+		r.query = dropNamed(r.query, l.Name)
+	case specs.InHeader:
+		r.header = dropNamed(r.header, l.Name)
+	case specs.InCookie:
+		r.cookie = dropNamed(r.cookie, l.Name)
+	case specs.InBearer:
+		r.bearer = nil
+	case specs.InBasicUser, specs.InBasicPassword:
+		r.user, r.pass = nil, nil
+	case specs.InPath:
+	}
+}
+
+// get returns what is at a location.
+func (r *request) get(l specs.Location) (any, bool) {
+	find := func(list []named) (any, bool) {
+		for _, n := range list {
+			if strings.EqualFold(n.name, l.Name) {
+				return n.value, true
+			}
+		}
+		return nil, false
+	}
+	switch l.In {
+	case specs.InBody:
+		if len(l.Tokens) == 0 {
+			return r.body, r.body != nil
+		}
+		return value.Lookup(r.body, l.Tokens)
+	case specs.InPath:
+		v, ok := r.path[l.Name]
+		return v, ok
+	case specs.InQuery:
+		return find(r.query)
+	case specs.InHeader:
+		return find(r.header)
+	case specs.InCookie:
+		return find(r.cookie)
+	case specs.InBearer:
+		return r.bearer, r.bearer != nil
+	case specs.InBasicUser:
+		return r.user, r.user != nil
+	case specs.InBasicPassword:
+		return r.pass, r.pass != nil
+	}
+	return nil, false
+}
+
+// filler turns slots into values; a slot that cannot be filled is an error.
+type filler func(s *slot) (any, error)
+
+func fill(x any, f filler) (any, error) {
+	switch x := x.(type) {
+	case *slot:
+		return f(x)
+	case value.Object:
+		out := make(value.Object, len(x))
+		for i := range x {
+			v, err := fill(x[i].Value, f)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = value.Member{Name: x[i].Name, Value: v}
+		}
+		return out, nil
+	case []any:
+		out := make([]any, len(x))
+		for i, e := range x {
+			v, err := fill(e, f)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = v
+		}
+		return out, nil
+	}
+	return x, nil
+}
+
+func fillText(x any, f filler) (string, error) {
+	v, err := fill(x, f)
+	if err != nil {
+		return "", err
+	}
+	if list, ok := v.([]any); ok {
+		texts := make([]string, len(list))
+		for i, e := range list {
+			texts[i], _ = value.Text(e)
+		}
+		return strings.Join(texts, ","), nil
+	}
+	t, ok := value.Text(v)
+	if !ok {
+		return "", fmt.Errorf("%T cannot be written there", v)
+	}
+	return t, nil
+}
+
+// outgoing is a request that is ready: for the wire, and for the prediction.
+type outgoing struct {
+	http *http.Request
+	raw  []byte
+	in   *wire.Incoming
+}
+
+// address is where requests go: scheme and host, what stands before the base
+// path, and the base path.
+type address struct {
+	root string // scheme://host and prefix, no slash at the end
+	base string // base path of the contract
+}
+
+// build makes the request ready.
+func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, error) {
+	params := map[string]string{}
+	path := r.op.Op.Path
+	if r.template != "" {
+		path = r.template
+	}
+	for name, v := range r.path {
+		t, err := fillText(v, f)
+		if err != nil {
+			return nil, err
+		}
+		params[name] = t
+		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(t))
+	}
+	var q strings.Builder
+	for _, n := range r.query {
+		t, err := fillText(n.value, f)
+		if err != nil {
+			return nil, err
+		}
+		if q.Len() > 0 {
+			q.WriteByte('&')
+		}
+		q.WriteString(url.QueryEscape(n.name) + "=" + url.QueryEscape(t))
+	}
+	h, err := r.headers(f)
+	if err != nil {
+		return nil, err
+	}
+	raw, typ, err := r.encode(f)
+	if err != nil {
+		return nil, err
+	}
+	if typ != "" {
+		h["Content-Type"] = []string{typ}
+	}
+	target := to.root + to.base + path
+	if q.Len() > 0 {
+		target += "?" + q.String()
+	}
+	method := r.op.Op.Method
+	if r.method != "" {
+		method = r.method
+	}
+	var body *bytes.Reader
+	var req *http.Request
+	if raw != nil {
+		body = bytes.NewReader(raw)
+		req, err = http.NewRequestWithContext(ctx, method, target, body)
+	} else {
+		req, err = http.NewRequestWithContext(ctx, method, target, http.NoBody)
+	}
+	if err != nil {
+		return nil, err
+	}
+	req.Header = h
+	head := wire.Head(req, params, to.base, "")
+	head.Base = to.root + to.base
+	return &outgoing{http: req, raw: raw, in: r.op.Read(head, h, raw, nil, codec.DefaultLimits())}, nil
+}
+
+func (r *request) headers(f filler) (http.Header, error) {
+	h := http.Header{"User-Agent": {userAgent}}
+	if r.accept != "" {
+		h["Accept"] = []string{r.accept}
+	}
+	for _, n := range r.header {
+		t, err := fillText(n.value, f)
+		if err != nil {
+			return nil, err
+		}
+		h[textproto.CanonicalMIMEHeaderKey(n.name)] = []string{t}
+	}
+	if len(r.cookie) > 0 {
+		var pairs []string
+		for _, n := range r.cookie {
+			t, err := fillText(n.value, f)
+			if err != nil {
+				return nil, err
+			}
+			pairs = append(pairs, n.name+"="+t)
+		}
+		h["Cookie"] = []string{strings.Join(pairs, "; ")}
+	}
+	if r.bearer != nil {
+		t, err := fillText(r.bearer, f)
+		if err != nil {
+			return nil, err
+		}
+		h["Authorization"] = []string{"Bearer " + t}
+	}
+	if r.user != nil {
+		user, err := fillText(r.user, f)
+		if err != nil {
+			return nil, err
+		}
+		pass, err := fillText(r.pass, f)
+		if err != nil {
+			return nil, err
+		}
+		h["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+pass))}
+	}
+	return h, nil
+}
+
+// boundary divides the parts of a multipart form: fixed, so that a request is
+// the same each time.
+const boundary = "conform-5f1d0c7b9a"
+
+// encode writes the body; typ is the Content-Type, or "".
+func (r *request) encode(f filler) (raw []byte, typ string, err error) {
+	if r.media != nil {
+		typ = r.media.Type
+	}
+	switch {
+	case r.raw != nil:
+		raw = r.raw
+	case r.body == nil || r.media == nil:
+		if r.contentType == nil {
+			typ = ""
+		}
+	default:
+		x, err := fill(r.body, f)
+		if err != nil {
+			return nil, "", err
+		}
+		if raw, err = encodeBody(typ, x, r.media); err != nil {
+			return nil, "", err
+		}
+		if typ == "multipart/form-data" {
+			typ += "; boundary=" + boundary
+		}
+	}
+	if r.contentType != nil {
+		typ = *r.contentType
+	}
+	if strings.Contains(typ, "*") {
+		typ = "application/octet-stream"
+	}
+	return raw, typ, nil
+}
+
+func encodeBody(typ string, x any, m *specs.Media) ([]byte, error) {
+	if typ != "multipart/form-data" {
+		return wire.Encode(typ, x, m.Schema)
+	}
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	if err := w.SetBoundary(boundary); err != nil {
+		return nil, err
+	}
+	o, ok := x.(value.Object)
+	if !ok {
+		return nil, fmt.Errorf("a form has fields; the body has none")
+	}
+	for _, member := range o {
+		list, isList := member.Value.([]any)
+		if !isList {
+			list = []any{member.Value}
+		}
+		for _, e := range list {
+			t, ok := value.Text(e)
+			if !ok {
+				return nil, fmt.Errorf("the field %s is no text", member.Name)
+			}
+			if err := w.WriteField(member.Name, t); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// made is what a step made, for the slots of later steps.
+type made struct {
+	tokens   map[string][]*session.Token
+	sessions []*session.Session
+	records  map[string]*session.Record
+}

@@ -1,0 +1,509 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// Options are what a run is told beside its plan.
+type Options struct {
+	// Strict makes a SHOULD fail.
+	Strict bool
+	// Known are the known failures.
+	Known []KnownCase
+	// Ledger is where sessions are registered while they are open; nil: nowhere.
+	Ledger *Ledger
+	// Process of Processes that run the same plan side by side, from 1. Each takes
+	// accounts of its own where the target has enough.
+	Process, Processes int
+	// Now is the wall clock; nil: time.Now.
+	Now func() time.Time
+}
+
+// Runner carries cases out, one at a time: it is not safe for concurrent use.
+type Runner struct {
+	plan    *Plan
+	options Options
+	client  *Client
+	mask    *Masker
+	control *Control
+	used    Used
+	waited  time.Duration
+	prefix  string // of the names of worlds
+	worlds  int
+	// closers ends what is open: the sessions of the case that runs.
+	explorer *explorer
+}
+
+// NewRunner makes a Runner for a plan.
+func NewRunner(p *Plan, o Options) (*Runner, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	m := NewMasker(SecretsOf(p.Contract, p.Target)...)
+	c, err := NewClient(p.Target, m)
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{plan: p, options: o, client: c, mask: m, prefix: "conform-" + strconv.FormatInt(o.Now().UnixNano()%1e9, 36) + "-" + strconv.Itoa(max(1, o.Process))}
+	if p.Target.Control != "" {
+		if r.control, err = NewControl(c, p.Contract.Name); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Client is what the runner sends with.
+func (r *Runner) Client() *Client { return r.client }
+
+// Used is what was done to the target so far.
+func (r *Runner) Used() Used {
+	u := r.used
+	u.Requests = r.client.Requests()
+	return u
+}
+
+// Mask replaces every known secret in a text.
+func (r *Runner) Mask(text string) string { return r.mask.Text(text) }
+
+// Close gives up the connections. It returns how many sessions could not be
+// closed.
+func (r *Runner) Close(context.Context) int {
+	r.client.Close()
+	return r.used.Left
+}
+
+// NewResult begins a Result: everything but the verdicts.
+func NewResult(p *Plan, o Options) *Result {
+	now := time.Now
+	if o.Now != nil {
+		now = o.Now
+	}
+	out := &Result{Format: 1, System: p.Contract.Name, Title: p.Contract.Title, ContractVersion: p.Contract.Version,
+		Profile: p.Target.Profile, Started: now().UTC(), Strict: o.Strict, Settings: map[string]string{}}
+	if p.Target.URL != nil {
+		out.Target = p.Target.URL.Redacted()
+	}
+	for name, v := range p.Target.Settings {
+		out.Settings[name] = show(v)
+		if s := p.Contract.Setting(name); s != nil && s.Secret {
+			out.Settings[name] = "(secret)"
+		}
+	}
+	for _, op := range p.Contract.Operations {
+		out.Operations = append(out.Operations, OperationInfo{op.ID, op.Method, op.Path, op.Summary})
+	}
+	return out
+}
+
+// run is one case while it is carried out.
+type run struct {
+	r      *Runner
+	c      *Case
+	shadow *shadow
+	world  *World
+	v      Verdict
+	// answers are those of all steps, for cases that compare them.
+	answers []*answer
+	opened  map[string]bool // sessions that were registered
+}
+
+// Run carries one case out, and closes what it opened, also if ctx ends.
+func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
+	started := time.Now()
+	x := &run{r: r, c: c, v: Verdict{Info: c.Info, Status: Passed}, opened: map[string]bool{}}
+	if c.Excluded != "" {
+		x.v.Status, x.v.Why = Excluded, c.Excluded
+		return x.v
+	}
+	if why := r.over(c); why != "" {
+		x.v.Status, x.v.Why = Excluded, why
+		return x.v
+	}
+	if err := x.begin(ctx); err != nil {
+		x.fault(ctx, "no world could be made", err)
+	} else {
+		x.steps(ctx)
+	}
+	// Clean-up outlives the interrupt, within bounds.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	x.end(closing)
+	x.v.Seconds = time.Since(started).Seconds()
+	for i := range r.options.Known {
+		if r.options.Known[i].ID == c.ID {
+			x.v = Excuse(x.v, r.options.Known[i], r.options.Now())
+		}
+	}
+	return x.v
+}
+
+// over is the budget that a case does not fit into any more, or "".
+func (r *Runner) over(c *Case) string {
+	b := r.plan.Target.Budgets
+	switch {
+	case b.WrongPasswords > 0 && r.used.WrongPasswords+c.Wrong > b.WrongPasswords:
+		return fmt.Sprintf("the budget of %d wrong passwords is used up", b.WrongPasswords)
+	case b.Sessions > 0 && r.used.Sessions+c.Sessions > b.Sessions:
+		return fmt.Sprintf("the budget of %d sessions is used up", b.Sessions)
+	case c.Wait > 0 && r.plan.Target.Capabilities.Clock == "wait" && b.Wait > 0 && r.waited+c.Wait > b.Wait:
+		return fmt.Sprintf("needs to wait %s, and of the budget of %s only %s is left", c.Wait, b.Wait, b.Wait-r.waited)
+	}
+	return ""
+}
+
+// begin makes the state in which the case begins.
+func (x *run) begin(ctx context.Context) error {
+	p := x.r.plan
+	settings := p.seed.settings
+	for k, v := range x.c.settings {
+		settings = with(settings, k, v)
+	}
+	x.shadow = p.seed.shadow(settings)
+	x.shadow.now = x.r.options.Now().UTC()
+	if x.r.control == nil || !p.Target.Capabilities.Worlds {
+		return nil
+	}
+	x.r.worlds++
+	w, err := x.r.control.NewWorld(ctx, x.r.prefix+"-"+strconv.Itoa(x.r.worlds))
+	if err != nil {
+		return err
+	}
+	x.world = w
+	// A clock that stands makes every time exact.
+	x.shadow.now = p.seed.start
+	if err := w.Control.Freeze(ctx, x.shadow.now); err != nil {
+		return err
+	}
+	x.shadow.to.root = strings.TrimRight(w.URL.String(), "/")
+	set := x.c.settings
+	for k, v := range p.Target.Settings {
+		if _, ok := set[k]; !ok {
+			set = with(set, k, v)
+		}
+	}
+	if len(set) > 0 || p.Target.Profile != "" {
+		return w.Control.Set(ctx, p.Target.Profile, set)
+	}
+	return nil
+}
+
+// fault is an error that is not an answer of the target.
+func (x *run) fault(ctx context.Context, what string, err error) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		x.v.Status, x.v.Why = Interrupted, "the run was ended while it ran"
+		return
+	}
+	x.v.Status, x.v.Why = NotTestable, what+": "+x.r.mask.Text(err.Error())
+}
+
+func (x *run) steps(ctx context.Context) {
+	for i, st := range x.c.steps {
+		last := i == len(x.c.steps)-1
+		if ctx.Err() != nil {
+			x.fault(ctx, "", ctx.Err())
+			return
+		}
+		if !x.step(ctx, i, st, last) {
+			return
+		}
+	}
+}
+
+// step carries one step out. It reports whether the next one can follow.
+func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
+	if err := x.wait(ctx, st); err != nil {
+		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") could not begin", err)
+		return false
+	}
+	var out *outgoing
+	var err error
+	x.shadow.store.Update(func(tx session.Tx) {
+		out, err = st.request.build(ctx, x.shadow.to, x.shadow.fill(tx))
+	})
+	if err != nil {
+		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") could not be written", err)
+		return false
+	}
+	ex := Exchange{Purpose: st.purpose, Operation: st.request.op.Op.ID, Wanted: st.outcome, Request: x.requestMessage(out)}
+	ex.Curl = x.curl(st, out)
+	reply, err := x.r.client.Do(ctx, out.http)
+	if err != nil {
+		ex.Error = x.r.mask.Text(err.Error())
+		x.v.Exchanges = append(x.v.Exchanges, ex)
+		if last && ctx.Err() == nil {
+			x.v.Status = Failed
+			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer: " + st.outcome, Got: ex.Error, Severity: x.c.Severity, Rule: x.c.Rule})
+			return false
+		}
+		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") got no answer", err)
+		return false
+	}
+	c, went := x.judge(st, out, reply)
+	ex.Seconds = reply.Took.Seconds()
+	ex.Response = x.responseMessage(reply)
+	x.v.Exchanges = append(x.v.Exchanges, ex)
+	x.register(ctx)
+	if last {
+		x.verdict(c.out)
+		return true
+	}
+	if !went {
+		x.v.Status = NotTestable
+		why := "went otherwise"
+		if len(c.out) > 0 {
+			m := c.out[0]
+			why = "wanted " + m.Wanted + ", and " + m.Got
+		}
+		x.v.Why = x.r.mask.Text(fmt.Sprintf("step %d (%s) %s", i+1, st.purpose, why))
+	}
+	return went
+}
+
+// wait lets the time go by that a step wants.
+func (x *run) wait(ctx context.Context, st *step) error {
+	d, err := x.shadow.waits(st)
+	if err != nil {
+		return err
+	}
+	if d > 0 {
+		switch {
+		case x.world != nil:
+			if _, err := x.world.Control.Advance(ctx, d); err != nil {
+				return err
+			}
+		default:
+			// A second more, for the target's clock counts in its own.
+			t := time.NewTimer(d + time.Second)
+			defer t.Stop()
+			x.r.waited += d
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	if x.world == nil {
+		x.shadow.now = x.r.options.Now().UTC()
+	} else {
+		x.shadow.now = x.shadow.now.Add(d)
+	}
+	return nil
+}
+
+// judge compares an answer with what was predicted, and learns from it. went
+// reports whether the steps after it can follow.
+func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went bool) {
+	s := x.shadow
+	s.store.Update(func(tx session.Tx) {
+		p := s.judge(st.request, out, tx)
+		p.Watch()
+		status, _ := p.Status()
+		a := readAnswer(reply, st.request.op, p.Decision, status, p.typ)
+		x.answers = append(x.answers, a)
+		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, cap: x.c.links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
+		refused := a.refuses(x.r.plan.Contract, p.Decision)
+		if p.Failure == nil && !refused {
+			l := learn(x.r.plan.Contract, p.Decision, a)
+			for _, list := range l.Tokens {
+				for _, t := range list {
+					if text, ok := t.(string); ok {
+						x.r.mask.Add(text)
+					}
+				}
+			}
+			p.Learn(l)
+		}
+		if (p.Failure != nil) == refused {
+			if _, err := p.Apply(); err != nil {
+				c.add("contract", "", "a contract that can be carried out", err.Error(), specs.Mark{}, "")
+			}
+			s.remember(p.Decision)
+		} else {
+			s.made = append(s.made, made{})
+		}
+		status, problem := p.Status()
+		typ, node, pointer := st.request.op.Media(p.Decision, status, p.typ)
+		if !problem {
+			c.wanted = p.Render(status, node)
+		}
+		c.ground(problem)
+		x.count(st, p, refused)
+		if !c.nature(accepted(p, c.evidence)) {
+			return
+		}
+		went = true
+		if problem {
+			return
+		}
+		c.status()
+		if c.a.Status != c.wanted.Status && p.Failure == nil && c.a.Status >= 300 {
+			return // another kind of answer: what is in it says nothing more
+		}
+		c.headers(typ)
+		c.cookies()
+		c.body(pointer)
+		for _, t := range p.Issued() {
+			c.token(t)
+		}
+	})
+	for i := range c.out {
+		c.out[i].Wanted, c.out[i].Got = x.r.mask.Text(c.out[i].Wanted), x.r.mask.Text(c.out[i].Got)
+	}
+	return c, went
+}
+
+// ground says what the demands on an answer rest on.
+func (c *comparison) ground(problem bool) {
+	if c.wanted != nil {
+		c.evidence = c.wanted.Evidence
+	}
+	if from := c.p.From(); len(from) > 0 {
+		c.pointer = from[len(from)-1]
+	} else {
+		c.pointer = c.p.Op.Pointer
+	}
+	if c.p.Failure != nil {
+		c.cap = append(slices.Clone(c.cap), causeLinks(c.p)...)
+	}
+	if problem {
+		c.evidence = specs.Evidence{}
+	}
+}
+
+// accepted is what the demand rests on that a request is accepted: what its
+// proof rests on, or the documented answer.
+func accepted(p *predicted, e specs.Evidence) specs.Mark {
+	best := specs.Mark{Level: specs.Inferred, Reason: "no source says it"}
+	if e.Whole != nil {
+		best = *e.Whole
+	}
+	for _, m := range e.Parts {
+		if m.Level > best.Level || best.Sources == nil && m.Level == best.Level {
+			best = m
+		}
+	}
+	proofs := p.Proofs()
+	var weakest *specs.Mark
+	for _, x := range proofs {
+		m := x.Evidence.Part("")
+		if weakest == nil || m.Level < weakest.Level {
+			weakest = &m
+		}
+	}
+	if weakest != nil && weakest.Level > best.Level {
+		return *weakest
+	}
+	return best
+}
+
+// slack is how far two times may lie apart: nothing where the clock stands.
+func (x *run) slack(reply *Reply) time.Duration {
+	if x.world != nil {
+		return 0
+	}
+	return reply.Took + 3*time.Second
+}
+
+// count keeps what was done to the target.
+func (x *run) count(st *step, p *predicted, refused bool) {
+	if f := p.Failure; f != nil && (strings.HasPrefix(f.Reason, "credentials.wrong") || strings.HasPrefix(f.Reason, "credentials.unknown")) {
+		x.r.used.WrongPasswords++
+	}
+	if p.Failure == nil && !refused {
+		x.r.used.Sessions += len(p.Opens)
+	}
+}
+
+// verdict says what came of the step that is judged.
+func (x *run) verdict(out []Mismatch) {
+	x.v.Mismatches = out
+	if len(out) == 0 {
+		return
+	}
+	worst := May
+	for _, m := range out {
+		worst = max(worst, m.Severity)
+	}
+	if worst == Must || worst == Should && x.r.options.Strict {
+		x.v.Status = Failed
+		return
+	}
+	x.v.Status = Differs
+	x.v.Why = "what differs is " + worst.String() + ", and fails no run"
+	if worst == Should {
+		x.v.Why = "what differs is SHOULD: it fails a run that is strict"
+	}
+}
+
+// end closes what the case opened.
+func (x *run) end(ctx context.Context) {
+	if x.world != nil {
+		if err := x.r.control.DeleteWorld(ctx, x.world.Name); err != nil {
+			x.r.used.Left++
+		}
+		return
+	}
+	x.closeSessions(ctx)
+}
+
+func (x *run) requestMessage(o *outgoing) Message {
+	m := Message{Method: o.http.Method, URL: x.r.mask.Text(o.http.URL.String())}
+	m.Headers = x.fields(o.http.Header)
+	m.Body, m.Cut = x.r.mask.Cut(string(o.raw), maxShown)
+	return m
+}
+
+func (x *run) responseMessage(r *Reply) *Message {
+	m := &Message{Status: r.Status, Headers: x.fields(r.Header)}
+	m.Body, m.Cut = x.r.mask.Cut(string(r.Body), maxShown)
+	return m
+}
+
+// maxShown bounds the bytes of a body that reports show.
+const maxShown = 16 << 10
+
+func (x *run) fields(h map[string][]string) []Field {
+	names := make([]string, 0, len(h))
+	for n := range h {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	var out []Field
+	for _, n := range names {
+		for _, v := range h[n] {
+			out = append(out, Field{n, x.r.mask.Text(v)})
+		}
+	}
+	return out
+}
+
+// curl is the line that repeats a request; secrets are masked in it.
+func (x *run) curl(_ *step, o *outgoing) string {
+	var b strings.Builder
+	b.WriteString("curl -i -X " + o.http.Method + " " + quote(x.r.mask.Text(o.http.URL.String())))
+	for _, f := range x.fields(o.http.Header) {
+		b.WriteString(" -H " + quote(f.Name+": "+f.Value))
+	}
+	if len(o.raw) > 0 {
+		body, cut := x.r.mask.Cut(string(o.raw), 2000)
+		if cut {
+			body += "…"
+		}
+		b.WriteString(" --data-binary " + quote(body))
+	}
+	return b.String()
+}
+
+// quote makes a text one word of a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -1,0 +1,500 @@
+package conformance
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// found is what a search brought about for one operation: for each outcome the
+// first request that does, in the order of the search.
+type found struct {
+	by    map[string]*candidate
+	order []string
+	tried int
+}
+
+func (f *found) add(c *candidate) bool {
+	f.tried++
+	k := c.key()
+	if f.by[k] != nil {
+		return false
+	}
+	f.by[k] = c
+	f.order = append(f.order, k)
+	return true
+}
+
+// has reports whether a reason was brought about.
+func (f *found) has(reason string) bool {
+	for _, c := range f.by {
+		if c.p.Failure != nil && c.p.Failure.Reason == reason {
+			return true
+		}
+	}
+	return false
+}
+
+// bases are requests that succeed, one for each answer and way of proving.
+func (f *found) bases() []*candidate {
+	var out []*candidate
+	for _, k := range f.order {
+		if c := f.by[k]; c.p.Failure == nil && c.extra == nil && c.how == "" {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// maxBases bounds how many requests that succeed are deviated from.
+const maxBases = 8
+
+// search brings about every outcome of an operation that it can.
+func (e *explorer) search(op *specs.Operation) *found {
+	return e.searchFor(op, false)
+}
+
+// searchFor searches; light leaves out what costs most, for a search under
+// settings that are tried for something in particular.
+func (e *explorer) searchFor(op *specs.Operation, light bool) *found {
+	f := &found{by: map[string]*candidate{}}
+	most := maxCandidates
+	for _, w := range e.ways {
+		if !e.offered(w, op) {
+			continue
+		}
+		all := e.plain(w, op, most)
+		for _, c := range all {
+			f.add(c)
+		}
+		if len(all) > 0 {
+			most = maxFurther
+		}
+	}
+	bases := f.bases()
+	if len(bases) == 0 && !light {
+		e.prepared(f, op)
+		bases = f.bases()
+	}
+	if len(bases) > maxBases {
+		bases = bases[:maxBases]
+	}
+	if light && len(bases) > 2 {
+		bases = bases[:2]
+	}
+	body := map[string]bool{}
+	for _, c := range bases {
+		e.media(f, c)
+		// The body's own members are the same whoever sends it.
+		own := ""
+		if c.request.media != nil {
+			own = c.request.media.Type
+		}
+		for _, d := range e.deviations(c, !body[own]) {
+			e.deviate(f, c, d)
+		}
+		body[own] = true
+		e.deadTokens(f, c)
+		e.strangers(f, c)
+		e.locked(f, c)
+	}
+	if !light {
+		e.pairs(f, op, bases)
+	}
+	return f
+}
+
+// deviate tries a request that differs in one place.
+func (e *explorer) deviate(f *found, c *candidate, ds ...deviation) {
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	var how []string
+	for _, d := range ds {
+		d.apply(g.r)
+		how = append(how, d.how)
+	}
+	x := e.tryIn(c.way, g)
+	if x == nil {
+		return
+	}
+	x.how = strings.Join(how, ", and ")
+	f.add(x)
+}
+
+func (e *explorer) tryIn(w *way, f *filling) *candidate {
+	var c *candidate
+	w.shadow.store.Update(func(tx session.Tx) { c = e.try(w, f, tx) })
+	return c
+}
+
+// media tries each media type that the answer can have.
+func (e *explorer) media(f *found, c *candidate) {
+	for _, typ := range c.request.op.Offers {
+		e.deviate(f, c, deviation{"accepting " + typ, func(r *request) { r.accept = typ }})
+	}
+}
+
+// prepared tries an operation after each one that writes: what is read must
+// have been written.
+func (e *explorer) prepared(f *found, op *specs.Operation) {
+	var writers []*specs.Operation
+	for _, o := range e.contract.Operations {
+		if (len(o.Creates) > 0 || len(o.Sets) > 0) && o != op {
+			writers = append(writers, o)
+		}
+	}
+	// What is written at a path like this one comes first.
+	slices.SortStableFunc(writers, func(a, b *specs.Operation) int {
+		return commonStart(b.Path, op.Path) - commonStart(a.Path, op.Path)
+	})
+	tried := 0
+	for _, o := range writers {
+		for _, w := range e.ways {
+			for _, pre := range e.plain(w, o, maxFurther) {
+				if pre.p.Failure != nil {
+					continue
+				}
+				if tried++; tried > maxPrepared {
+					return
+				}
+				nw, err := e.then(w, pre.step(""))
+				if err != nil {
+					continue
+				}
+				for _, c := range e.plain(nw, op, maxFurther) {
+					f.add(c)
+				}
+				if len(f.bases()) > 0 {
+					return
+				}
+			}
+		}
+	}
+}
+
+// maxPrepared bounds the requests that are tried as preparation of another.
+const maxPrepared = 24
+
+// commonStart is how many characters two texts begin with together.
+func commonStart(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// tokens returns the slots of a request that hold tokens, and where.
+func (e *explorer) tokens(c *candidate) []placed {
+	var out []placed
+	for _, p := range c.filling.proofs {
+		for _, b := range slices.Concat(p.Binds, p.May) {
+			v, ok := c.request.get(b.At)
+			if s, isSlot := v.(*slot); ok && isSlot && s.kind == tokenSlot {
+				out = append(out, placed{b, s})
+			}
+		}
+	}
+	return out
+}
+
+type placed struct {
+	bind *specs.RequestBind
+	slot *slot
+}
+
+// deadTokens tries a request again when one of its tokens is dead: expired,
+// revoked, used up, replaced.
+func (e *explorer) deadTokens(f *found, c *candidate) {
+	for _, t := range e.tokens(c) {
+		k := e.contract.Token(t.slot.name)
+		e.expired(f, c, t, k)
+		if k.Once {
+			e.after(f, c, "after it was used", c.step("use it once"))
+		}
+		e.revoked(f, c, t)
+		if k.Limit != nil && len(c.way.steps) > 0 {
+			again := shiftSteps(c.way.steps, len(c.way.steps))
+			e.after(f, c, "after a younger one was issued", again...)
+		}
+	}
+}
+
+// after tries a request again after further steps.
+func (e *explorer) after(f *found, c *candidate, how string, steps ...*step) *candidate {
+	w, err := e.then(c.way, steps...)
+	if err != nil {
+		return nil
+	}
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	x := e.tryIn(w, g)
+	if x == nil {
+		return nil
+	}
+	x.how, x.extra = how, steps
+	x.way = w
+	f.add(x)
+	return x
+}
+
+// expired tries a request at the instant at which a token ends.
+func (e *explorer) expired(f *found, c *candidate, t placed, k *specs.TokenKind) {
+	if x := e.waited(c, t.slot, 0); x != nil {
+		x.how = "when the token " + k.Name + " has expired"
+		f.add(x)
+	}
+}
+
+// waited tries a request some time after the end of a token.
+func (e *explorer) waited(c *candidate, s *slot, d time.Duration) *candidate {
+	w, err := e.walk(c.way.steps)
+	if err != nil {
+		return nil
+	}
+	st := &step{dead: s, wait: d}
+	if w.shadow.before(st) != nil {
+		return nil
+	}
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	x := e.tryIn(w, g)
+	if x != nil {
+		x.dead, x.wait = s, d
+	}
+	return x
+}
+
+// enders are requests that succeed and end something, in a state.
+func (e *explorer) enders(w *way) []*candidate {
+	if e.ending == nil {
+		e.ending = map[*way][]*candidate{}
+	}
+	if out, ok := e.ending[w]; ok {
+		return out
+	}
+	var out []*candidate
+	for _, op := range e.contract.Operations {
+		if len(op.Ends) == 0 || !e.offered(w, op) {
+			continue
+		}
+		for _, c := range e.plain(w, op, maxFurther) {
+			if c.p.Failure == nil && len(c.p.Ends) > 0 {
+				out = append(out, c)
+				break
+			}
+		}
+	}
+	e.ending[w] = out
+	return out
+}
+
+// revoked tries a request after each operation that ends its token.
+func (e *explorer) revoked(f *found, c *candidate, t placed) {
+	for _, end := range e.enders(c.way) {
+		x := e.after(f, c, "after "+end.request.op.Op.ID, end.step(""))
+		if x == nil || x.p.Failure == nil || !strings.HasPrefix(x.p.Failure.Reason, "token.revoked") {
+			continue
+		}
+		if x.links == nil {
+			x.links = endLinks(end, x)
+		}
+		return
+	}
+}
+
+// strangers tries a request in which one token is that of another session.
+func (e *explorer) strangers(f *found, c *candidate) {
+	tokens := e.tokens(c)
+	if len(c.way.steps) == 0 {
+		return
+	}
+	n := len(c.way.steps)
+	for _, w := range e.others(c.way) {
+		both, err := e.walk(slices.Concat(c.way.steps, shiftSteps(w.steps, n)))
+		if err != nil {
+			continue
+		}
+		for _, t := range tokens {
+			other := *t.slot
+			other.step += n
+			e.stranger(f, c, both, t.bind.At, &other, "with a token "+t.slot.name+" of another login")
+		}
+		for _, p := range c.filling.proofs {
+			for _, b := range p.Binds {
+				v, _ := c.request.get(b.At)
+				if s, ok := v.(*slot); ok && s.kind == sessionSlot {
+					other := *s
+					other.step += n
+					e.stranger(f, c, both, b.At, &other, "with the id of another's session")
+				}
+			}
+		}
+		// With a token of another login, in all places at once.
+		g := c.filling.clone()
+		g.r = shiftRequest(c.request, n)
+		if x := e.tryIn(both, g); x != nil {
+			x.how = "as another"
+			f.add(x)
+		}
+	}
+}
+
+func (e *explorer) stranger(f *found, c *candidate, w *way, l specs.Location, s *slot, how string) {
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	g.r.set(l, s)
+	if x := e.tryIn(w, g); x != nil {
+		x.how = how
+		f.add(x)
+	}
+}
+
+// others are states like this one: the same account again, and another account.
+func (e *explorer) others(w *way) []*way {
+	out := []*way{w}
+	for _, x := range e.ways {
+		if x != w && x.via == w.via && x.who != w.who {
+			return append(out, x)
+		}
+	}
+	return out
+}
+
+// locked sends wrong secrets until the account is locked, and then the right
+// one.
+func (e *explorer) locked(f *found, c *candidate) {
+	for _, p := range c.filling.proofs {
+		for _, b := range p.Binds {
+			if len(b.Alts) == 0 || !b.Alts[0].Secret || b.Alts[0].Kind != specs.FindRecord {
+				continue
+			}
+			k := e.contract.Record(b.Alts[0].Record)
+			if k.Locks == nil || k.Locks.After == nil {
+				continue
+			}
+			n, ok := c.p.Eval(k.Locks.After).(int)
+			if !ok || n < 1 || n > 20 {
+				continue
+			}
+			old, _ := c.request.get(b.At)
+			wrong := c.request.clone()
+			wrong.set(b.At, like(old, wrongPassword))
+			var steps []*step
+			for range n {
+				steps = append(steps, &step{request: wrong, purpose: "send a wrong secret"})
+			}
+			e.after(f, c, "after too many wrong secrets", steps...)
+		}
+	}
+}
+
+// maxPairs bounds the requests that differ in two places.
+const maxPairs = 300
+
+// pairs tries requests that differ in two places, for reasons that no single
+// difference brings about.
+func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
+	missing := func() bool {
+		for _, r := range e.contract.Refusals(op) {
+			if !f.has(r) && !strings.HasPrefix(r, "token.") && !strings.HasPrefix(r, "limit.") {
+				return true
+			}
+		}
+		return false
+	}
+	if !missing() {
+		return
+	}
+	n := 0
+	for _, c := range bases {
+		ds := e.deviations(c, true)
+		// A difference after which it still succeeds is the first of a pair.
+		for i, a := range ds {
+			g := c.filling.clone()
+			g.r = c.request.clone()
+			a.apply(g.r)
+			first := e.tryIn(c.way, g)
+			if first == nil || first.p.Failure != nil {
+				continue
+			}
+			for j, b := range ds {
+				if i == j {
+					continue
+				}
+				if n++; n > maxPairs {
+					return
+				}
+				e.deviate(f, c, a, b)
+			}
+			if !missing() {
+				return
+			}
+		}
+	}
+}
+
+func shiftSteps(steps []*step, n int) []*step {
+	out := make([]*step, len(steps))
+	for i, st := range steps {
+		c := *st
+		c.request = shiftRequest(st.request, n)
+		if st.dead != nil {
+			c.dead = shiftSlot(st.dead, n)
+		}
+		out[i] = &c
+	}
+	return out
+}
+
+func shiftSlot(s *slot, n int) *slot {
+	c := *s
+	c.step += n
+	return &c
+}
+
+// shiftRequest returns the request as it is when n steps stand before the ones
+// that it speaks of.
+func shiftRequest(r *request, n int) *request {
+	c := r.clone()
+	shift := func(x any) any { return shiftValue(x, n) }
+	for i := range c.query {
+		c.query[i].value = shift(c.query[i].value)
+	}
+	for i := range c.header {
+		c.header[i].value = shift(c.header[i].value)
+	}
+	for i := range c.cookie {
+		c.cookie[i].value = shift(c.cookie[i].value)
+	}
+	for k := range maps.Keys(c.path) {
+		c.path[k] = shift(c.path[k])
+	}
+	c.bearer, c.user, c.pass, c.body = shift(c.bearer), shift(c.user), shift(c.pass), shift(c.body)
+	return c
+}
+
+func shiftValue(x any, n int) any {
+	switch x := x.(type) {
+	case *slot:
+		return shiftSlot(x, n)
+	case value.Object:
+		out := make(value.Object, len(x))
+		for i := range x {
+			out[i] = value.Member{Name: x[i].Name, Value: shiftValue(x[i].Value, n)}
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i := range x {
+			out[i] = shiftValue(x[i], n)
+		}
+		return out
+	}
+	return x
+}

@@ -1,0 +1,122 @@
+package conformance
+
+import (
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/mockauth/mockauth/specs"
+)
+
+// otherSettings searches again under other settings, for what those of the
+// target never show: one setting at a time, and only those that what is missing
+// hangs on.
+func (b *builder) otherSettings() {
+	c := b.p.Contract
+	missing := map[string][]*specs.Operation{} // setting → operations
+	for _, op := range c.Operations {
+		for _, s := range c.SettingsIn(b.gates(op)...) {
+			missing[s] = append(missing[s], op)
+		}
+	}
+	names := make([]string, 0, len(missing))
+	for s := range missing {
+		names = append(names, s)
+	}
+	sort.Strings(names)
+	for _, s := range names {
+		for _, v := range b.otherValues(c.Setting(s)) {
+			b.under(s, v, missing[s])
+		}
+	}
+}
+
+// gates are the conditions of what was not found for an operation.
+func (b *builder) gates(op *specs.Operation) []*specs.Expr {
+	f := b.found[op.ID]
+	if len(f.by) == 0 {
+		return []*specs.Expr{op.Offered}
+	}
+	var out []*specs.Expr
+	answered, proven := map[*specs.Answer]bool{}, map[*specs.Proof]bool{}
+	for _, c := range f.by {
+		if c.p.Answer != nil {
+			answered[c.p.Answer] = true
+		}
+		for _, p := range c.p.Proofs() {
+			proven[p] = true
+		}
+	}
+	for _, a := range op.Answers {
+		if !answered[a] {
+			out = append(out, a.When)
+			if a.When == nil {
+				// It is reached where the ones before it do not hold.
+				for _, x := range op.Answers {
+					out = append(out, x.When)
+				}
+			}
+		}
+	}
+	for _, p := range op.Accepts {
+		if !proven[p] {
+			out = append(out, p.When)
+		}
+	}
+	for _, alt := range op.Security {
+		for _, p := range alt {
+			if !proven[p] {
+				out = append(out, p.When)
+			}
+		}
+	}
+	for _, r := range b.p.Contract.Refusals(op) {
+		if !f.has(r) {
+			out = append(out, b.p.Contract.Gates(op, r)...)
+		}
+	}
+	return out
+}
+
+// otherValues are values of a setting that are not in force.
+func (b *builder) otherValues(s *specs.Setting) []any {
+	if s == nil {
+		return nil
+	}
+	now := b.p.seed.settings[s.Name]
+	var all []any
+	switch {
+	case len(s.Enum) > 0:
+		all = s.Enum
+	case s.Type == "boolean":
+		all = []any{true, false}
+	case s.Type == "integer" && now == nil:
+		all = []any{3}
+	case s.Type == "duration" && now == nil:
+		all = []any{10 * time.Minute}
+	}
+	var out []any
+	for _, v := range all {
+		if v != nil && fmt.Sprint(v) != fmt.Sprint(now) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (b *builder) under(name string, v any, ops []*specs.Operation) {
+	e, err := newExplorer(b.p.Contract, b.p.seed, map[string]any{name: v})
+	if err != nil {
+		return
+	}
+	for _, op := range ops {
+		f := b.found[op.ID]
+		g := e.searchFor(op, true)
+		for _, k := range g.order {
+			if f.by[k] == nil {
+				f.by[k] = g.by[k]
+				f.order = append(f.order, k)
+			}
+		}
+	}
+}

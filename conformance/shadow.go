@@ -1,0 +1,260 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// step is one request of a case, and what happens before it.
+type step struct {
+	request *request
+	// wait is how long the clock goes on before the request. dead counts from the
+	// end of a token instead: the end of the token in that slot, plus wait.
+	wait time.Duration
+	dead *slot
+	// settings are changed before the request.
+	settings map[string]any
+	// purpose is what the step is for, in words.
+	purpose string
+	// outcome is what was predicted when the step was planned.
+	outcome string
+	success bool
+}
+
+// shadow is what is known of the target's state: the machine of the contract
+// over the accounts that are known, and whatever the answers told. A plan is
+// made on a shadow whose answers are minted; a run predicts with one that
+// learns.
+type shadow struct {
+	contract *specs.Contract
+	machine  *session.Machine
+	store    *session.Memory
+	now      time.Time
+	made     []made
+	to       address
+}
+
+// seed is what every shadow of a plan begins with.
+type seed struct {
+	contract *specs.Contract
+	seed     *session.Seed
+	settings map[string]any
+	partial  bool
+	start    time.Time
+	to       address
+}
+
+func (s *seed) shadow(settings map[string]any) *shadow {
+	if settings == nil {
+		settings = s.settings
+	}
+	return &shadow{
+		contract: s.contract, store: session.NewMemory(s.seed), now: s.start, to: s.to,
+		machine: &session.Machine{Contract: s.contract, Settings: settings, Partial: s.partial,
+			Rand: rand.New(rand.NewPCG(1, 2))}, //nolint:gosec // what is minted here is never sent
+	}
+}
+
+// fill is the filler of a shadow.
+func (s *shadow) fill(tx session.Tx) filler {
+	return func(x *slot) (any, error) {
+		thing, err := s.thing(x, tx)
+		if err != nil {
+			return nil, err
+		}
+		var out any
+		switch {
+		case x.value != nil:
+			v, ok := s.machine.Value(x.value, map[string]any{x.root: thing}, session.Moment{Now: s.now, Tx: tx})
+			if !ok {
+				return nil, fmt.Errorf("%s has no value", x.value.Src)
+			}
+			out = v
+		default:
+			switch t := thing.(type) {
+			case *session.Token:
+				out = t.Value
+			case *session.Session:
+				out = t.ID
+			case *session.Record:
+				out = t.Key
+			}
+		}
+		if x.change != nil {
+			t, ok := value.Text(out)
+			if !ok {
+				return nil, fmt.Errorf("only a text can be changed")
+			}
+			return x.change(t), nil
+		}
+		return out, nil
+	}
+}
+
+// thing returns what a slot stands for, as it is now.
+func (s *shadow) thing(x *slot, tx session.Tx) (any, error) {
+	if x.step < 1 || x.step > len(s.made) {
+		return nil, fmt.Errorf("step %d has not been made", x.step)
+	}
+	m := s.made[x.step-1]
+	switch x.kind {
+	case tokenSlot:
+		list := m.tokens[x.name]
+		if x.nth >= len(list) {
+			return nil, fmt.Errorf("step %d gave no token %q", x.step, x.name)
+		}
+		if t := tx.Token(list[x.nth].Text); t != nil {
+			return t, nil
+		}
+		return list[x.nth], nil
+	case sessionSlot:
+		if x.nth >= len(m.sessions) {
+			return nil, fmt.Errorf("step %d opened no session", x.step)
+		}
+		if t := tx.Session(m.sessions[x.nth].ID); t != nil {
+			return t, nil
+		}
+		return m.sessions[x.nth], nil
+	}
+	if r := m.records[x.name]; r != nil {
+		return r, nil
+	}
+	return nil, fmt.Errorf("step %d created no %q", x.step, x.name)
+}
+
+// predicted is what a request means in a shadow.
+type predicted struct {
+	*session.Decision
+	typ string // media type of the answer
+	out *outgoing
+}
+
+// decide predicts the meaning of a request, and changes nothing.
+func (s *shadow) decide(r *request) (*predicted, error) {
+	var p *predicted
+	var err error
+	s.store.Update(func(tx session.Tx) { p, err = s.decideIn(r, tx) })
+	return p, err
+}
+
+func (s *shadow) decideIn(r *request, tx session.Tx) (*predicted, error) {
+	out, err := r.build(context.Background(), s.to, s.fill(tx))
+	if err != nil {
+		return nil, err
+	}
+	return s.judge(r, out, tx), nil
+}
+
+func (s *shadow) judge(r *request, out *outgoing, tx session.Tx) *predicted {
+	out.in.Request.Number = len(s.made) + 1
+	at := session.Moment{Now: s.now, Tx: tx}
+	p := &predicted{out: out}
+	switch {
+	case r.template != "":
+		p.typ, _ = r.op.Negotiate(s.machine, out.in.Request, out.in.Accept, at)
+		p.Decision = s.machine.Refuse(r.op.Op, out.in.Request, at, &session.Failure{Reason: "request.path", Field: "path", Value: out.http.URL.Path})
+	case r.method != "":
+		p.typ, _ = r.op.Negotiate(s.machine, out.in.Request, out.in.Accept, at)
+		p.Decision = s.machine.Refuse(r.op.Op, out.in.Request, at, &session.Failure{Reason: "request.method", Field: "method", Value: r.method})
+	default:
+		p.Decision, p.typ = r.op.Decide(s.machine, out.in, at)
+	}
+	return p
+}
+
+// before makes happen what comes before a step's request.
+func (s *shadow) before(st *step) error {
+	if st.settings != nil {
+		for k, v := range st.settings {
+			s.machine.Settings = with(s.machine.Settings, k, v)
+		}
+	}
+	d, err := s.waits(st)
+	s.now = s.now.Add(d)
+	return err
+}
+
+// waits is how long the clock goes on before a step.
+func (s *shadow) waits(st *step) (time.Duration, error) {
+	if st.dead == nil {
+		return st.wait, nil
+	}
+	var d time.Duration
+	var err error
+	s.store.Update(func(tx session.Tx) {
+		x, e := s.thing(st.dead, tx)
+		t, ok := x.(*session.Token)
+		if e != nil || !ok {
+			err = fmt.Errorf("no token to wait for: %w", e)
+			return
+		}
+		end := t.End()
+		if end.IsZero() {
+			err = fmt.Errorf("the token never ends")
+			return
+		}
+		d = max(0, end.Add(st.wait).Sub(s.now))
+	})
+	return d, err
+}
+
+func with(m map[string]any, k string, v any) map[string]any {
+	out := make(map[string]any, len(m)+1)
+	for a, b := range m {
+		out[a] = b
+	}
+	out[k] = v
+	return out
+}
+
+// play carries a step out on a shadow alone, as a mock would.
+func (s *shadow) play(st *step) (*predicted, error) {
+	if err := s.before(st); err != nil {
+		return nil, err
+	}
+	var p *predicted
+	var err error
+	s.store.Update(func(tx session.Tx) {
+		if p, err = s.decideIn(st.request, tx); err != nil {
+			return
+		}
+		if _, err = p.Apply(); err != nil {
+			return
+		}
+		s.remember(p.Decision)
+	})
+	return p, err
+}
+
+// remember keeps what a decision made, for the slots of later steps.
+func (s *shadow) remember(d *session.Decision) {
+	m := made{tokens: map[string][]*session.Token{}, records: map[string]*session.Record{}}
+	tokens, sessions := d.Told()
+	m.sessions = sessions
+	for _, t := range tokens {
+		m.tokens[t.Kind.Name] = append(m.tokens[t.Kind.Name], t)
+	}
+	if d.Failure == nil {
+		for _, c := range d.Op.Creates {
+			if r, ok := d.Role(c.As).(*session.Record); ok {
+				m.records[c.As] = r
+			}
+		}
+	}
+	s.made = append(s.made, m)
+}
+
+func newOperations(c *specs.Contract) map[string]*wire.Operation {
+	out := make(map[string]*wire.Operation, len(c.Operations))
+	for _, op := range c.Operations {
+		out[op.ID] = wire.New(c, op)
+	}
+	return out
+}
