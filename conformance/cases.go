@@ -18,11 +18,12 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := newExplorer(c, s, nil)
+	ops := newOperations(c)
+	e, err := newExplorer(c, s, ops, nil, false)
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Contract: c, Target: t, seed: s, byID: map[string]*Case{}}
+	p := &Plan{Contract: c, Target: t, seed: s, ops: ops, byID: map[string]*Case{}}
 	b := &builder{p: p, e: e, found: map[string]*found{}}
 	for _, op := range c.Operations {
 		f := e.search(op)
@@ -249,12 +250,18 @@ func (p *Plan) excluded(x *Case) string {
 
 // outcomes makes a case of each outcome that was found.
 func (b *builder) outcomes(op *specs.Operation, f *found) {
+	seen := map[string]bool{}
 	for _, k := range f.order {
 		c := f.by[k]
 		if c.p.Failure != nil {
 			b.refusal(op, c)
 			continue
 		}
+		name := c.p.Outcome() + b.by(op, c) + b.form(c)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
 		if c.how != "" && !strings.HasPrefix(c.how, "accepting") {
 			// It succeeds although it differs: the answer is another, or the proof.
 			b.add(b.makeCase(c, "answer", fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)), op.ID, slug(c.p.Outcome()), b.by(op, c), b.form(c))
@@ -406,7 +413,7 @@ func (b *builder) probes(e *explorer, w *way) map[string]*candidate {
 // what has become of each token: of the session, of another session of the same
 // account, of another account.
 func (b *builder) effects(op *specs.Operation, f *found) {
-	if len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets) == 0 {
+	if len(op.Ends)+len(op.Keeps)+len(op.Opens)+len(op.Issues) == 0 {
 		return
 	}
 	done := map[string]bool{}
@@ -515,6 +522,7 @@ func (b *builder) laws(op *specs.Operation, f *found) {
 	b.neverMixed(op, f)
 	b.refusedChangesNothing(op, f)
 	b.sameInEveryForm(op, f)
+	b.onceOnly(op, f)
 }
 
 // neverMixed: with two accounts logged in, each is answered as itself.

@@ -18,8 +18,10 @@ import (
 const (
 	maxWays       = 48  // states that requests are tried in
 	maxCandidates = 200 // requests that are tried for one operation in the first state that fits
-	maxFurther    = 6   // and in each further one
-	maxDepth      = 3   // steps of a way
+	maxLight      = 32  // in a light search
+	maxLightWays  = 4
+	maxFurther    = 6 // and in each further one
+	maxDepth      = 3 // steps of a way
 )
 
 // candidate is a request that was tried, in the state that it was tried in.
@@ -52,12 +54,17 @@ type explorer struct {
 	empty    *way
 	ways     []*way
 	settings map[string]any // in force; nil: the target's
-	ending   map[*way][]*candidate
-	probing  map[*way]map[string]*candidate
+	light    bool
+	// proofsOnly: only what proves who is calling is deviated from.
+	proofsOnly bool
+	ending     map[*way][]*candidate
+	probing    map[*way]map[string]*candidate
 }
 
-func newExplorer(c *specs.Contract, s *seed, settings map[string]any) (*explorer, error) {
-	e := &explorer{contract: c, seed: s, ops: newOperations(c), settings: settings}
+// newExplorer finds the states that requests are tried in. light: a few of them,
+// for a search under settings that are tried for something in particular.
+func newExplorer(c *specs.Contract, s *seed, ops map[string]*wire.Operation, settings map[string]any, light bool) (*explorer, error) {
+	e := &explorer{contract: c, seed: s, ops: ops, settings: settings, light: light}
 	var err error
 	if e.empty, err = e.walk(nil); err != nil {
 		return nil, err
@@ -128,6 +135,20 @@ func who(c *specs.Contract, x *session.Session) string {
 	return strings.Join(out, " ")
 }
 
+func (e *explorer) mostWays() int {
+	if e.light {
+		return maxLightWays
+	}
+	return maxWays
+}
+
+func (e *explorer) most() int {
+	if e.light {
+		return maxLight
+	}
+	return maxCandidates
+}
+
 // novel reports whether a state with these kinds of token and this session
 // shows anything that the known ones do not: a fact, or facts together. Not
 // every account with every application: that would be their product.
@@ -191,7 +212,13 @@ func (e *explorer) findWays() {
 				if len(op.Opens) == 0 && len(op.Issues) == 0 || (depth > 0) != needsToken(op) || !e.offered(w, op) {
 					continue
 				}
+				if len(e.ways) >= e.mostWays() {
+					return
+				}
 				for _, c := range e.successes(w, op) {
+					if len(e.ways) >= e.mostWays() {
+						return
+					}
 					nw, err := e.walk(append(slices.Clone(w.steps), c.step("")))
 					if err != nil || len(nw.holds) == 0 && len(nw.sessions) == 0 {
 						continue
@@ -200,7 +227,7 @@ func (e *explorer) findWays() {
 					if depth > 0 && kinds == have {
 						continue // nothing new
 					}
-					if !novel(known, kinds, nw.who) || len(e.ways) >= maxWays {
+					if !novel(known, kinds, nw.who) || len(e.ways) >= e.mostWays() {
 						continue
 					}
 					e.ways, next = append(e.ways, nw), append(next, nw)
@@ -224,7 +251,7 @@ func (e *explorer) offered(w *way, op *specs.Operation) bool {
 func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
 	var out []*candidate
 	seen := map[string]bool{}
-	for _, c := range e.plain(w, op, maxCandidates) {
+	for _, c := range e.plain(w, op, e.most()) {
 		if c.p.Failure != nil {
 			continue
 		}

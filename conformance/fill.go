@@ -103,12 +103,13 @@ func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
 		in = p.each(in, func(f *filling) []*filling { return p.list(f, e) })
 	}
 	for _, a := range proof.Also {
-		if !p.w.shadow.machine.Offers(p.op.Op, a, p.at()) {
+		offered, depends := p.w.shadow.machine.Offers(p.op.Op, a, p.at()), dependsOnRequest(a.When)
+		if !offered && !depends {
 			continue
 		}
 		in = p.each(in, func(f *filling) []*filling {
 			out := p.one(f, a)
-			if a.Optional {
+			if a.Optional || depends {
 				out = append(out, f)
 			}
 			return out
@@ -337,4 +338,17 @@ func (p *prover) list(f *filling, e *specs.Each) []*filling {
 		put(many[:2]...)
 	}
 	return out
+}
+
+// dependsOnRequest reports whether a condition looks at more of the request than
+// its method.
+func dependsOnRequest(e *specs.Expr) bool {
+	if e == nil {
+		return false
+	}
+	names, err := e.Names()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(names["request"], func(path []string) bool { return len(path) == 0 || path[0] != "method" })
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -20,6 +21,7 @@ type Plan struct {
 	Missing []Missing
 
 	seed *seed
+	ops  map[string]*wire.Operation
 	byID map[string]*Case
 }
 
@@ -97,6 +99,6 @@ func newSeed(c *specs.Contract, t *Target) (*seed, error) {
 	if t.URL != nil {
 		root = strings.TrimRight(t.URL.String(), "/")
 	}
-	return &seed{contract: c, seed: session.NewSeed(c, records), settings: settings, partial: !t.Complete,
+	return &seed{contract: c, seed: session.NewSeed(c, records), settings: settings, partial: !t.Complete, keys: &session.Keys{},
 		start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), to: address{root, base}}, nil
 }

@@ -30,17 +30,16 @@ type Options struct {
 
 // Runner carries cases out, one at a time: it is not safe for concurrent use.
 type Runner struct {
-	plan    *Plan
-	options Options
-	client  *Client
-	mask    *Masker
-	control *Control
-	used    Used
-	waited  time.Duration
-	prefix  string // of the names of worlds
-	worlds  int
-	// closers ends what is open: the sessions of the case that runs.
-	explorer *explorer
+	plan      *Plan
+	options   Options
+	client    *Client
+	mask      *Masker
+	control   *Control
+	used      Used
+	waited    time.Duration
+	prefix    string // of the names of worlds
+	worlds    int
+	ledgerErr error // the first that the ledger gave
 }
 
 // NewRunner makes a Runner for a plan.
@@ -169,6 +168,7 @@ func (x *run) begin(ctx context.Context) error {
 		settings = with(settings, k, v)
 	}
 	x.shadow = p.seed.shadow(settings)
+	x.shadow.machine.Sham = false
 	x.shadow.now = x.r.options.Now().UTC()
 	if x.r.control == nil || !p.Target.Capabilities.Worlds {
 		return nil
@@ -236,7 +236,13 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	}
 	ex := Exchange{Purpose: st.purpose, Operation: st.request.op.Op.ID, Wanted: st.outcome, Request: x.requestMessage(out)}
 	ex.Curl = x.curl(st, out)
-	reply, err := x.r.client.Do(ctx, out.http)
+	var reply *Reply
+	accepted := 1
+	if st.parallel {
+		reply, accepted, err = x.race(ctx, st, out)
+	} else {
+		reply, err = x.r.client.Do(ctx, out.http)
+	}
 	if err != nil {
 		ex.Error = x.r.mask.Text(err.Error())
 		x.v.Exchanges = append(x.v.Exchanges, ex)
@@ -249,6 +255,12 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		return false
 	}
 	c, went := x.judge(st, out, reply)
+	if st.parallel && went && accepted != 1 {
+		c.add("answer", "", fmt.Sprintf("1 of %d requests at once is accepted", rivals), fmt.Sprintf("%d are", accepted), specs.Mark{Level: specs.Level(x.c.Severity)}, c.pointer)
+	}
+	if last && went {
+		x.twins(c)
+	}
 	ex.Seconds = reply.Took.Seconds()
 	ex.Response = x.responseMessage(reply)
 	x.v.Exchanges = append(x.v.Exchanges, ex)
@@ -449,6 +461,7 @@ func (x *run) verdict(out []Mismatch) {
 // end closes what the case opened.
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
+		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
 		if err := x.r.control.DeleteWorld(ctx, x.world.Name); err != nil {
 			x.r.used.Left++
 		}

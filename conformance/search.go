@@ -56,14 +56,8 @@ const maxBases = 8
 
 // search brings about every outcome of an operation that it can.
 func (e *explorer) search(op *specs.Operation) *found {
-	return e.searchFor(op, false)
-}
-
-// searchFor searches; light leaves out what costs most, for a search under
-// settings that are tried for something in particular.
-func (e *explorer) searchFor(op *specs.Operation, light bool) *found {
 	f := &found{by: map[string]*candidate{}}
-	most := maxCandidates
+	most := e.most()
 	for _, w := range e.ways {
 		if !e.offered(w, op) {
 			continue
@@ -73,29 +67,35 @@ func (e *explorer) searchFor(op *specs.Operation, light bool) *found {
 			f.add(c)
 		}
 		if len(all) > 0 {
-			most = maxFurther
+			if most = maxFurther; e.seenEnough(f, op) {
+				break // another account would be answered the same
+			}
 		}
 	}
 	bases := f.bases()
-	if len(bases) == 0 && !light {
+	if len(bases) == 0 && !e.light {
 		e.prepared(f, op)
 		bases = f.bases()
 	}
 	if len(bases) > maxBases {
 		bases = bases[:maxBases]
 	}
-	if light && len(bases) > 2 {
+	if e.light && len(bases) > 2 {
 		bases = bases[:2]
 	}
 	body := map[string]bool{}
+	inForms := map[*specs.Answer]bool{}
 	for _, c := range bases {
-		e.media(f, c)
+		if !inForms[c.p.Answer] {
+			inForms[c.p.Answer] = true
+			e.media(f, c)
+		}
 		// The body's own members are the same whoever sends it.
 		own := ""
 		if c.request.media != nil {
 			own = c.request.media.Type
 		}
-		for _, d := range e.deviations(c, !body[own]) {
+		for _, d := range e.deviations(c, !body[own] && !e.proofsOnly) {
 			e.deviate(f, c, d)
 		}
 		body[own] = true
@@ -103,10 +103,56 @@ func (e *explorer) searchFor(op *specs.Operation, light bool) *found {
 		e.strangers(f, c)
 		e.locked(f, c)
 	}
-	if !light {
+	if !e.light {
 		e.pairs(f, op, bases)
 	}
 	return f
+}
+
+// seenEnough reports whether there is nothing left that depends on who calls:
+// the conditions of the operation and of the records, and its answers.
+func (e *explorer) seenEnough(f *found, op *specs.Operation) bool {
+	for _, n := range op.Needs {
+		if !f.has(n.Else) {
+			return false
+		}
+	}
+	for _, k := range e.contract.Records {
+		for _, n := range k.Needs {
+			if !f.has(n.Else) {
+				return false
+			}
+		}
+	}
+	answered, proven := map[*specs.Answer]bool{}, map[*specs.Proof]bool{}
+	for _, c := range f.by {
+		if c.p.Answer != nil {
+			answered[c.p.Answer] = true
+			for _, p := range c.p.Proofs() {
+				proven[p] = true
+			}
+		}
+	}
+	for _, alt := range append(slices.Clone(op.Security), op.Accepts) {
+		for _, p := range alt {
+			if !proven[p] && e.offers(op, p) {
+				return false
+			}
+		}
+	}
+	for _, a := range op.Answers {
+		if !answered[a] {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *explorer) offers(op *specs.Operation, p *specs.Proof) bool {
+	var ok bool
+	s := e.empty.shadow
+	s.store.Update(func(tx session.Tx) { ok = s.machine.Offers(op, p, session.Moment{Now: s.now, Tx: tx}) })
+	return ok
 }
 
 // deviate tries a request that differs in one place.
@@ -401,12 +447,7 @@ const maxPairs = 300
 // difference brings about.
 func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
 	missing := func() bool {
-		for _, r := range e.contract.Refusals(op) {
-			if !f.has(r) && !strings.HasPrefix(r, "token.") && !strings.HasPrefix(r, "limit.") {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return !f.has(n.Else) })
 	}
 	if !missing() {
 		return

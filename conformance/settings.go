@@ -105,13 +105,15 @@ func (b *builder) otherValues(s *specs.Setting) []any {
 }
 
 func (b *builder) under(name string, v any, ops []*specs.Operation) {
-	e, err := newExplorer(b.p.Contract, b.p.seed, map[string]any{name: v})
+	e, err := newExplorer(b.p.Contract, b.p.seed, b.e.ops, map[string]any{name: v}, true)
 	if err != nil {
 		return
 	}
 	for _, op := range ops {
 		f := b.found[op.ID]
-		g := e.searchFor(op, true)
+		// What is wrong with a body was seen under the target's own settings.
+		e.proofsOnly = len(f.bases()) > 0
+		g := e.search(op)
 		for _, k := range g.order {
 			if f.by[k] == nil {
 				f.by[k] = g.by[k]

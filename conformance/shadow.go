@@ -26,6 +26,8 @@ type step struct {
 	// outcome is what was predicted when the step was planned.
 	outcome string
 	success bool
+	// parallel: the request is sent several times at once.
+	parallel bool
 }
 
 // shadow is what is known of the target's state: the machine of the contract
@@ -47,6 +49,7 @@ type seed struct {
 	seed     *session.Seed
 	settings map[string]any
 	partial  bool
+	keys     *session.Keys
 	start    time.Time
 	to       address
 }
@@ -57,7 +60,7 @@ func (s *seed) shadow(settings map[string]any) *shadow {
 	}
 	return &shadow{
 		contract: s.contract, store: session.NewMemory(s.seed), now: s.start, to: s.to,
-		machine: &session.Machine{Contract: s.contract, Settings: settings, Partial: s.partial,
+		machine: &session.Machine{Contract: s.contract, Settings: settings, Partial: s.partial, Keys: s.keys, Sham: true,
 			Rand: rand.New(rand.NewPCG(1, 2))}, //nolint:gosec // what is minted here is never sent
 	}
 }

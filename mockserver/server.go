@@ -53,6 +53,7 @@ type system struct {
 	secrets  []string
 	names    secretNames // see Server.prepareMasks
 	twist    session.Twist
+	keys     session.Keys // of tokens that are signed, shared by all worlds
 }
 
 func (s *system) name() string { return s.contract.Name }

@@ -77,7 +77,7 @@ func (w *World) state(sys *system) *state {
 		return st
 	}
 	st := &state{
-		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name()), Twist: sys.twist},
+		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name()), Keys: &sys.keys, Twist: sys.twist},
 		store:   session.NewMemory(sys.seed),
 		profile: w.server.config.profiles[sys.name()],
 	}

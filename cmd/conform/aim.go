@@ -31,6 +31,8 @@ type aimFlags struct {
 	settings, headers    []string
 	ca, controlToken     string
 	timeout              time.Duration
+	// before are settings of an earlier run, below those of the flags.
+	before map[string]any
 }
 
 func (f *aimFlags) register(cmd *cobra.Command) {
@@ -158,7 +160,12 @@ func (a *app) everything(ctx context.Context, asked []string, base *conformance.
 		}
 		return specs.Systems(), nil
 	}
-	served, err := served(ctx, base)
+	client, err := conformance.NewClient(base, nil)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	defer client.Close()
+	served, err := served(ctx, client, base)
 	switch {
 	case ctx.Err() != nil:
 		return nil, exit{exitInterrupted, errors.New("interrupted")}
@@ -172,12 +179,7 @@ func (a *app) everything(ctx context.Context, asked []string, base *conformance.
 
 // served is what a mock of ours says that it serves; nothing if the server is no
 // such mock.
-func served(ctx context.Context, t *conformance.Target) ([]string, error) {
-	client, err := conformance.NewClient(t, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
+func served(ctx context.Context, client *conformance.Client, t *conformance.Target) ([]string, error) {
 	u := *t.URL
 	u.Path = strings.TrimSuffix(u.Path, "/") + conformance.ControlPath + "/health"
 	u.RawQuery, u.Fragment = "", ""
@@ -194,10 +196,10 @@ func served(ctx context.Context, t *conformance.Target) ([]string, error) {
 		World   string   `json:"world"`
 		Systems []string `json:"systems"`
 	}
-	if reply.Status != http.StatusOK || json.Unmarshal(reply.Body, &health) != nil || health.Status != "ok" || health.World == "" {
-		return nil, nil
+	if reply.Status == http.StatusOK && json.Unmarshal(reply.Body, &health) == nil && health.Status == "ok" && health.World != "" {
+		return health.Systems, nil
 	}
-	return health.Systems, nil
+	return nil, nil
 }
 
 // complete lays the flags over a target, and then what a mock of ours says of
@@ -329,6 +331,18 @@ func (f *aimFlags) over(t, flags *conformance.Target, c *specs.Contract) error {
 	for _, s := range c.Settings {
 		names = append(names, s.Name)
 	}
+	if t.Settings == nil {
+		t.Settings = map[string]any{}
+	}
+	for name, v := range f.before {
+		if s := c.Setting(name); s != nil {
+			typed, err := s.Parse(v)
+			if err != nil {
+				return fmt.Errorf("the earlier run: %w", err)
+			}
+			t.Settings[name] = typed
+		}
+	}
 	for _, s := range f.settings {
 		name, v, ok := strings.Cut(s, "=")
 		if !ok {
@@ -344,9 +358,6 @@ func (f *aimFlags) over(t, flags *conformance.Target, c *specs.Contract) error {
 		}
 		if _, err := setting.Parse(value); err != nil {
 			return fmt.Errorf("--set: %w", err)
-		}
-		if t.Settings == nil {
-			t.Settings = map[string]any{}
 		}
 		t.Settings[name] = value
 	}

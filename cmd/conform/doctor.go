@@ -138,3 +138,12 @@ func wrap(text string, width int) string {
 	}
 	return b.String()
 }
+
+// said is one line of what the doctor found.
+func said(checks []conformance.Check) string {
+	parts := make([]string, 0, len(checks))
+	for _, c := range checks {
+		parts = append(parts, c.Name+" "+c.Said)
+	}
+	return strings.Join(parts, " · ")
+}

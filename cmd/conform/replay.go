@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -95,7 +96,7 @@ func (a *app) replay(ctx context.Context, id string, names []string, from string
 			if len(names) == 0 && slices.Contains(specs.Systems(), r.System) {
 				names = []string{r.System}
 			}
-			f.settings = append(settingsOf(r), f.settings...)
+			f.before = settingsOf(r)
 		}
 		f.strict = f.strict || r.Strict
 	}
@@ -128,15 +129,23 @@ func (a *app) replay(ctx context.Context, id string, names []string, from string
 	return exit{code: code}
 }
 
-// settingsOf are the settings of a result as --set takes them.
-func settingsOf(r *conformance.Result) []string {
-	var out []string
-	for k, v := range r.Settings {
-		out = append(out, k+"="+v)
+// settingsOf are the settings that a result was for. They are JSON values there;
+// a secret one is not written.
+func settingsOf(r *conformance.Result) map[string]any {
+	out := map[string]any{}
+	for name, text := range r.Settings {
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err == nil {
+			out[name] = v
+		} else if text != secretSetting {
+			out[name] = text
+		}
 	}
-	slices.Sort(out)
 	return out
 }
+
+// secretSetting is what stands for the value of a secret setting in a result.
+const secretSetting = "(secret)"
 
 func (a *app) baselineCommand() *cobra.Command {
 	var f runFlags
@@ -203,6 +212,9 @@ func (a *app) baseline(ctx context.Context, args []string, f runFlags, from, out
 			return err
 		}
 		for _, p := range runs {
+			if len(p.chosen) == 0 {
+				return exit{exitNothing, fmt.Errorf("%s has no case for this server: say who may log in", p.contract.Name)}
+			}
 			r, err := a.quietly(ctx, p, f)
 			if err != nil {
 				return err

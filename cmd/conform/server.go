@@ -22,18 +22,18 @@ import (
 type runFlags struct {
 	aimFlags
 
-	focus, skip   []string
-	label         string
-	known         string
-	report        string
-	ledger        string
-	strict, plan  bool
-	failFast      bool
-	github, json  bool
-	verbose       bool
-	seed          int64
-	processes     int
-	worker        string // hidden: n/N
+	focus, skip  []string
+	label        string
+	known        string
+	report       string
+	ledger       string
+	strict, plan bool
+	failFast     bool
+	github, json bool
+	verbose      bool
+	seed         int64
+	processes    int
+	worker       string // hidden: n/N
 }
 
 func (f *runFlags) filter() suite.Filter {
@@ -173,8 +173,8 @@ func (f *runFlags) readKnown(aims []*aim) ([]conformance.KnownCase, error) {
 	if f.known != "" {
 		return config.LoadKnown(f.known)
 	}
-	if file := aims[0].file; file != nil {
-		return file.Known, nil
+	if len(aims) > 0 && aims[0].file != nil {
+		return aims[0].file.Known, nil
 	}
 	return nil, nil
 }
@@ -193,8 +193,8 @@ type planned struct {
 func (a *app) plan(aims []*aim, known []conformance.KnownCase, f runFlags) ([]*planned, error) {
 	var out []*planned
 	var unmatched []string
-	left := 0
-	for i, x := range aims {
+	left, filtered := 0, 0
+	for _, x := range aims {
 		p, err := x.plan()
 		if err != nil {
 			return nil, err
@@ -203,8 +203,12 @@ func (a *app) plan(aims []*aim, known []conformance.KnownCase, f runFlags) ([]*p
 		if err != nil {
 			return nil, exit{exitUsage, err}
 		}
+		if len(p.Cases) == 0 { // one says why, when the doctor has spoken
+			out = append(out, &planned{aim: x, plan: p})
+			continue
+		}
 		// A filter is about all systems together: it fits if it fits one.
-		if i == 0 {
+		if filtered++; filtered == 1 {
 			unmatched = choice.Unmatched
 		} else {
 			unmatched = both(unmatched, choice.Unmatched)
@@ -217,10 +221,8 @@ func (a *app) plan(aims []*aim, known []conformance.KnownCase, f runFlags) ([]*p
 	switch {
 	case len(unmatched) > 0:
 		return nil, exit{exitNothing, fmt.Errorf("%s\nconform list says what there is", strings.Join(unmatched, "\n"))}
-	case left == 0 && f.filter().String() != "":
+	case left == 0 && filtered > 0:
 		return nil, exit{exitNothing, fmt.Errorf("no case fits all of this together: %s\nconform list says what there is", f.filter())}
-	case left == 0:
-		return nil, exit{exitNothing, errors.New("there is no case to run: the contract has no operation")}
 	}
 	for _, p := range out {
 		p.known = belonging(known, p.contract.Name, out)
@@ -275,12 +277,16 @@ func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (in
 		a.sayChecks(p.aim, checks)
 		return exitPreflight, nil, nil
 	}
+	if len(p.chosen) == 0 {
+		return exitNothing, nil, errors.New("there is no case: nothing of this contract can be checked without accounts. Say who may log in: conform init begins a target file")
+	}
 	options := conformance.Options{Strict: p.strict(f), Known: p.known}
 	if f.processes == 1 {
 		if options.Ledger, err = a.openLedger(p.aim, f.ledger); err != nil {
 			return exitUsage, nil, err
 		}
 	}
+	fmt.Fprintf(a.notes(f), "%s\n", report.Printable(said(checks)))
 	progress := a.progress(p, f, options)
 	cfg := suite.Config{Options: options, Filter: f.filter(), Seed: f.seed, FailFast: f.failFast, Progress: progress.verdict}
 	progress.start()
@@ -334,6 +340,20 @@ func rank(code int) int {
 
 // write writes what one result is written to.
 func (a *app) write(r *conformance.Result, f runFlags, several bool) error {
+	if !f.json {
+		if err := report.Terminal(a.stdout, r, a.style(a.stdout)); err != nil {
+			return err
+		}
+	} else if !several {
+		if err := report.JSON(a.stdout, r); err != nil {
+			return err
+		}
+	}
+	if f.github {
+		if err := errors.Join(report.GitHub(a.stdout, r), a.jobSummary(r)); err != nil {
+			return err
+		}
+	}
 	if f.report != "" {
 		dir := f.report
 		if several {
@@ -343,22 +363,7 @@ func (a *app) write(r *conformance.Result, f runFlags, several bool) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.notes(f), "reports: %s\n", strings.Join(paths, ", "))
-	}
-	if f.json {
-		if !several {
-			return report.JSON(a.stdout, r)
-		}
-		return nil
-	}
-	if err := report.Terminal(a.stdout, r, a.style(a.stdout)); err != nil {
-		return err
-	}
-	if f.github {
-		if err := report.GitHub(a.stdout, r); err != nil {
-			return err
-		}
-		return a.jobSummary(r)
+		fmt.Fprintf(a.notes(f), "  reports  %s\n", strings.Join(paths, ", "))
 	}
 	return nil
 }

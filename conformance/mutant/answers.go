@@ -33,7 +33,11 @@ func (m *maker) exists() {
 func (m *maker) answers() {
 	op := m.op
 	if op.Resumes != nil {
-		m.add("resumes-lost", op.ID, "", op.ID+" goes on speaking for the session that it ended.", m.rule(op.Resumes.Pointer, op.Resumes.Line, works(op)),
+		marks := make([]specs.Mark, 0, len(op.Answers))
+		for _, a := range op.Answers {
+			marks = append(marks, a.Evidence.Part("values"))
+		}
+		m.add("resumes-lost", op.ID, "", op.ID+" goes on speaking for the session that it ended.", m.rule(op.Resumes.Pointer, op.Resumes.Line, works(op), strongest(marks)),
 			m.with(func(o *specs.Operation) { o.Resumes = nil }))
 	}
 	for i, a := range op.Answers {
@@ -41,8 +45,12 @@ func (m *maker) answers() {
 		r := func(at specs.Location, part string) rule {
 			return m.rule(a.Pointer, a.Line, mark(a.Evidence, at, part))
 		}
-		if !slices.ContainsFunc(op.Answers, func(b *specs.Answer) bool { return a != b && outcomeOf(a) == outcomeOf(b) }) && len(op.Answers) > 1 {
-			m.add("answer-lost", op.ID, outcomeOf(a), fmt.Sprintf("%s never answers %s.", op.ID, outcomeOf(a)), r(specs.Location{}, "shape"),
+		if len(op.Answers) > 1 && !m.hasTwin(a) && !isNothing(a) {
+			part := "status"
+			if a.Example != nil {
+				part = "shape"
+			}
+			m.add("answer-lost", op.ID, outcomeOf(a), fmt.Sprintf("%s never answers %s.", op.ID, outcomeOf(a)), r(specs.Location{}, part),
 				m.with(func(o *specs.Operation) { o.Answers = without(op.Answers, i) }), when...)
 		}
 		if a.Example == nil && a.Sample == nil && len(a.Binds) == 0 {
@@ -57,6 +65,39 @@ func (m *maker) answers() {
 			},
 		})
 	}
+}
+
+// isNothing reports whether an answer is what is answered where there is none.
+func isNothing(a *specs.Answer) bool {
+	n, ok := number(a.Status)
+	return ok && n == 204 && a.Example == nil && len(a.Binds) == 0
+}
+
+// hasTwin reports whether another answer of the operation has everything that is
+// demanded of this one: its live members, and what the schema requires. More
+// does not hurt.
+func (m *maker) hasTwin(a *specs.Answer) bool {
+	return slices.ContainsFunc(m.op.Answers, func(b *specs.Answer) bool {
+		return a != b && len(a.Binds) == 0 && len(b.Binds) == 0 && covers(b.Example, a.Example, m.schemaOf(m.op, a)) && a.Status.Src == b.Status.Src
+	})
+}
+
+// covers reports whether an example has all that is demanded of another.
+func covers(x, of *specs.Example, n *schema.Node) bool {
+	if x == nil || of == nil {
+		return x == of
+	}
+	for _, b := range of.Binds {
+		if !slices.ContainsFunc(x.Binds, func(y *specs.AnswerBind) bool { return y.At.Src == b.At.Src && y.Value.Src == b.Value.Src }) {
+			return false
+		}
+	}
+	for _, tokens := range required(of.Value, n, nil, 0) {
+		if _, ok := value.Lookup(x.Value, tokens); !ok {
+			return false
+		}
+	}
+	return len(x.Each) == len(of.Each)
 }
 
 // reached are the conditions under which the answer i is the first that holds.
@@ -169,7 +210,7 @@ func (m *maker) members(a members) {
 	}
 	for _, tokens := range required(a.example.Value, a.node, nil, 0) {
 		at := pointerAt(tokens)
-		if done[at.Src] {
+		if done[at.Src] || under(all, a.example, tokens) {
 			continue
 		}
 		m.add(a.kind+"-dropped", a.subject, a.detail+at.Src, fmt.Sprintf("%s of %s has no %s, which its schema requires.", a.detail, a.who, at.Src), a.rule(at, "shape"),
@@ -195,7 +236,7 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 	}
 	if len(b.At.Tokens) > 0 {
 		m.add(a.kind+"-dropped", a.subject, detail, fmt.Sprintf("%s of %s has no %s.", a.detail, a.who, b.At.Src), a.rule(b.At, "shape"),
-			a.put(drop(a.example, b.At.Tokens), dropBinds(a.binds, b.At.Tokens)), a.when...)
+			a.put(drop(a.example, b.At.Tokens), dropBinds(a.binds, b.At.Tokens)), append(slices.Clone(a.when), m.mayHave(b.Value))...)
 	}
 	if len(b.Value.Refs()) == 0 {
 		return
@@ -206,7 +247,7 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 	r := a.rule(b.At, "values")
 	r.marks = append(r.marks, m.telling(b.Value)...)
 	m.add(a.kind+"-wrong", a.subject, detail, fmt.Sprintf("%s in %s of %s has a value that belongs to nobody.", b.At.Src, a.detail, a.who), r,
-		m.rebind(a, b, m.other(b.Value, was)), a.when...)
+		m.rebind(a, b, m.other(b.Value, was)), append(slices.Clone(a.when), m.mayHave(b.Value))...)
 }
 
 // telling are the further links by which somebody who asks from outside can tell
@@ -226,6 +267,12 @@ func (m *maker) telling(v *specs.Value) []specs.Mark {
 	return out
 }
 
+// mayHave is the condition that what a value speaks of may be there.
+func (m *maker) mayHave(v *specs.Value) condition {
+	op := m.op
+	return func(settings map[string]any) bool { return m.hasValue(v, settings) && m.given(op, v, settings) }
+}
+
 // boundHead makes the mutants of a bound header or cookie.
 func (m *maker) boundHead(a members, b *specs.AnswerBind) {
 	detail := a.detail + "/" + b.At.Name
@@ -237,6 +284,7 @@ func (m *maker) boundHead(a members, b *specs.AnswerBind) {
 		return // how it is spelled is all that is bound, and names of headers have no case
 	}
 	r := a.rule(b.At, part)
+	a.when = append(slices.Clone(a.when), m.mayHave(b.Value))
 	gone := a.put(dropHead(a.example, b.At), dropBindsAt(a.binds, b.At))
 	if b.Value.Must {
 		m.add("cookie-not-cleared", a.subject, detail, fmt.Sprintf("%s of %s leaves the cookie %s as it is.", a.detail, a.who, b.At.Name), r, gone, a.when...)
@@ -319,6 +367,28 @@ func dropBinds(binds []*specs.AnswerBind, tokens []string) []*specs.AnswerBind {
 
 func below(at specs.Location, tokens []string) bool {
 	return at.In == specs.InBody && len(at.Tokens) >= len(tokens) && slices.Equal(at.Tokens[:len(tokens)], tokens)
+}
+
+// under reports whether a binding of an answer makes a member: one of its own, or
+// of what it is in.
+func under(binds []*specs.AnswerBind, x *specs.Example, tokens []string) bool {
+	above := func(at []string) bool { return len(at) <= len(tokens) && slices.Equal(at, tokens[:len(at)]) }
+	for _, b := range binds {
+		if b.At.In == specs.InBody && above(b.At.Tokens) {
+			return true
+		}
+	}
+	if x == nil {
+		return false
+	}
+	for _, e := range x.Each {
+		for _, b := range e.Binds {
+			if above(slices.Concat(e.At.Tokens, []string{"0"}, b.At.Tokens)) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func dropHead(x *specs.Example, at specs.Location) *specs.Example {

@@ -85,8 +85,7 @@ func (m *maker) add(kind, subject, detail, says string, r rule, contract func() 
 }
 
 // put names a mutant, finds the settings under which it can be seen, and keeps
-// it. Under settings that nothing reaches it is kept under the default: who runs
-// it sees that it survives.
+// it, as dormant if there are none.
 func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) *Mutant {
 	if r.none {
 		return &x
@@ -108,9 +107,8 @@ func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) 
 		x.Operation = m.op.ID
 		when = append(when, m.gate.may(m.op, m.op.Offered))
 	}
-	if c, ok := m.gate.find(when); ok {
-		x.Profile, x.Settings = c.profile, c.settings
-	}
+	c, ok := m.gate.find(when)
+	x.Profile, x.Settings, x.Dormant = c.profile, c.settings, !ok
 	m.out = append(m.out, x)
 	return &m.out[len(m.out)-1]
 }

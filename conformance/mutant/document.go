@@ -84,7 +84,9 @@ func (m *maker) dependents(name string) []specs.Mark {
 			}
 		}
 	}
+	defer func(op *specs.Operation) { m.op = op }(m.op)
 	for _, op := range m.c.Operations {
+		m.op = op
 		proofs(op, func(p *specs.Proof, _ bool) { add(op, p.When, p.Evidence.Part("refusal")) })
 		for _, n := range op.Needs {
 			add(op, n.That, n.Evidence.Part("refusal"))
@@ -101,6 +103,9 @@ func (m *maker) dependents(name string) []specs.Mark {
 			add(op, s.When, s.Evidence.Part("values"))
 		}
 		for _, a := range op.Answers {
+			if m.hasTwin(a) {
+				continue
+			}
 			add(op, a.When, a.Evidence.Part("shape"))
 		}
 		table(op, op.Failures)

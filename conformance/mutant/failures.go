@@ -21,6 +21,8 @@ type refusal struct {
 	reason string
 	// top are the most special entries: their evidence counts.
 	top, status, example, binds []*specs.FailureEntry
+	// causes are what the proofs and conditions rest on that give the reason.
+	causes []specs.Mark
 }
 
 // reasons looks the answers to all reasons of all operations up.
@@ -52,7 +54,7 @@ func requestReasons(c *specs.Contract, op *specs.Operation) []string {
 }
 
 func (m *maker) lookUp(op *specs.Operation, reason string) *refusal {
-	out := &refusal{op: op, reason: reason}
+	out := &refusal{op: op, reason: reason, causes: m.causes(op, reason)}
 	tables := []specs.FailureTable{op.Failures}
 	if strings.HasPrefix(reason, "token.") {
 		if k := m.c.Token(reason[strings.LastIndexByte(reason, '.')+1:]); k != nil {
@@ -77,6 +79,37 @@ func (m *maker) lookUp(op *specs.Operation, reason string) *refusal {
 			give(&out.binds, list, func(e *specs.FailureEntry) bool { return e.Binds != nil })
 		}
 	}
+	return out
+}
+
+// causes are the marks of what can give a reason to an operation. There are none
+// where the request itself does.
+func (m *maker) causes(op *specs.Operation, reason string) []specs.Mark {
+	var out []specs.Mark
+	for _, n := range op.Needs {
+		if n.Else == reason {
+			out = append(out, n.Evidence.Part("refusal"))
+		}
+	}
+	proofs(op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			for _, t := range b.Alts {
+				switch {
+				case b.Else != "" && b.Else == reason,
+					b.Else == "" && t.Token != "" && strings.HasPrefix(reason, "token.") && strings.HasSuffix(reason, "."+t.Token),
+					b.Else == "" && t.Role != "" && !strings.HasPrefix(reason, "token.") && strings.HasSuffix(reason, "."+t.Role):
+					out = append(out, p.Evidence.Part("refusal"))
+				}
+			}
+		}
+		for _, k := range m.c.Records {
+			for _, n := range k.Needs {
+				if n.Else == reason {
+					out = append(out, n.Evidence.Part("refusal"))
+				}
+			}
+		}
+	})
 	return out
 }
 
@@ -168,7 +201,11 @@ func heaviest(e *specs.FailureEntry, list []*refusal, at specs.Location, part st
 	for _, r := range list {
 		own := make([]specs.Mark, 0, len(r.top))
 		for _, t := range r.top {
-			own = append(own, weakest([]specs.Mark{mark(t.Evidence, at, part), t.Evidence.Part("refusal")}))
+			chain := []specs.Mark{mark(t.Evidence, at, part), t.Evidence.Part("refusal")}
+			if len(r.causes) > 0 {
+				chain = append(chain, strongest(r.causes))
+			}
+			own = append(own, weakest(chain))
 		}
 		marks = append(marks, strongest(own))
 	}
@@ -255,8 +292,49 @@ func (m *maker) special(e *specs.FailureEntry, reason, owner string) bool {
 	}
 	g := below[0]
 	sameStatus := e.Status == nil || g.Status != nil && g.Status.Src == e.Status.Src
-	sameExample := e.Example == nil || g.Example == e.Example
+	sameExample := e.Example == nil || g.Example == e.Example || alike(g.Example, e.Example, m.c.Envelope.Codes)
 	return !sameStatus || !sameExample || e.NoBody || e.Binds != nil
+}
+
+// alike reports whether two examples cannot be told apart by what is compared:
+// the members that they have, the live ones, and the codes.
+func alike(a, b *specs.Example, codes []specs.Location) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	list := func(x *specs.Example) []string {
+		var out []string
+		for _, y := range x.Binds {
+			out = append(out, y.At.Src+"="+y.Value.Src)
+		}
+		slices.Sort(out)
+		return out
+	}
+	for _, code := range codes {
+		x, _ := value.Lookup(a.Value, code.Tokens)
+		y, _ := value.Lookup(b.Value, code.Tokens)
+		if !reflect.DeepEqual(x, y) {
+			return false
+		}
+	}
+	return slices.Equal(list(a), list(b)) && len(a.Each) == len(b.Each) && slices.Equal(shape(a.Value, ""), shape(b.Value, ""))
+}
+
+// shape is the pointers of the members of a value, sorted.
+func shape(x any, at string) []string {
+	out := []string{at}
+	switch x := x.(type) {
+	case value.Object:
+		for _, member := range x {
+			out = append(out, shape(member.Value, at+"/"+member.Name)...)
+		}
+	case []any:
+		for _, e := range x {
+			out = append(out, shape(e, at+"/0")...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // codeOf is the place of the code that an entry's example has, for its evidence.

@@ -158,9 +158,12 @@ func (t *turn) retry(d *session.Decision, good any, at specs.Location) *session.
 					}
 				}
 			case isToken(b):
-				if v, ok := t.written(b.Alts[0].Value, rootOf(b.Alts[0].Value), t.guest(t.m.Contract.Token(b.Alts[0].Token), nil)); ok {
-					found = try(v)
-				}
+				found = t.guests(t.m.Contract.Token(b.Alts[0].Token), nil, func(tok *session.Token) *session.Decision {
+					if v, ok := t.written(b.Alts[0].Value, rootOf(b.Alts[0].Value), tok); ok {
+						return try(v)
+					}
+					return nil
+				})
 			}
 		}
 	})

@@ -219,9 +219,12 @@ func (g *gate) whole(op *specs.Operation, n ast.Node, settings map[string]any, d
 		return nil, false
 	}
 	s := &settingsScope{settings: settings, lets: map[string]any{}}
-	for name := range names {
-		switch name {
-		case "settings", "never", "absent":
+	for name, paths := range names {
+		switch {
+		case name == "settings", name == "never", name == "absent":
+			continue
+		case name == "request" && op != nil && !slices.ContainsFunc(paths, func(p []string) bool { return len(p) > 0 && p[0] != "method" }):
+			s.lets[name] = map[string]any{"method": op.Method} // nobody calls it by another
 			continue
 		}
 		src, ok := g.let(op, name)

@@ -3,6 +3,7 @@ package mutant
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
@@ -59,6 +60,19 @@ func (m *maker) laws() {
 			return d
 		})}, op.ID, "", r, when)
 	}
+	if m.refusesOtherwise() {
+		m.afterRefusal(r, when)
+	}
+	if m.speaksOfCaller() {
+		m.put(Mutant{Kind: "answers-for-another", Says: fmt.Sprintf("%s answers what belongs to somebody else.", op.ID), twist: m.somebodyElse()}, op.ID, "", r, when)
+	}
+	m.order(r)
+}
+
+// afterRefusal makes the mutants of which a refusal does not leave everything as
+// it was.
+func (m *maker) afterRefusal(r rule, when []condition) {
+	op := m.op
 	m.put(Mutant{Kind: "refusal-ends-session", Says: fmt.Sprintf("A call of %s that is refused ends the session.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 		if d.Failure != nil {
 			for _, tok := range t.presented() {
@@ -71,16 +85,12 @@ func (m *maker) laws() {
 		m.refusedAndDone(r, when)
 	}
 	m.put(Mutant{Kind: "refusal-sticks", Says: fmt.Sprintf("After a refusal of %s the next call in the same session is refused as well.", op.ID), twist: m.sticky()}, op.ID, "", r, when)
-	if m.speaksOfCaller() {
-		m.put(Mutant{Kind: "answers-for-another", Says: fmt.Sprintf("%s answers what belongs to somebody else.", op.ID), twist: m.somebodyElse()}, op.ID, "", r, when)
-	}
-	m.order(r)
 }
 
 // ends makes the mutants that end too much.
 func (m *maker) ends(r rule) {
 	op := m.op
-	kill := func(kind, says string, which func(t *turn, s *session.Session, mine []*session.Session) bool) {
+	kill := func(kind, says string, r rule, which func(t *turn, s *session.Session, mine []*session.Session) bool) {
 		m.put(Mutant{Kind: kind, Says: says, twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			if d.Failure != nil {
 				return d
@@ -103,10 +113,10 @@ func (m *maker) ends(r rule) {
 			return d
 		})}, op.ID, "", r, nil)
 	}
-	alike := func(t *turn, s *session.Session, mine []*session.Session) bool {
+	alike := func(_ *turn, s *session.Session, mine []*session.Session) bool {
 		for _, x := range mine {
-			for _, f := range t.m.Contract.Session.Facts {
-				if f.Record != "" && x.Facts[f.Name] != nil && x.Facts[f.Name] == s.Facts[f.Name] {
+			for _, f := range m.accounts() {
+				if x.Facts[f.Name] != nil && x.Facts[f.Name] == s.Facts[f.Name] {
 					return true
 				}
 			}
@@ -114,13 +124,49 @@ func (m *maker) ends(r rule) {
 		return false
 	}
 	// What ends everywhere by contract is no deviation.
-	everywhere := slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool {
-		return len(e.What.Src) > 9 && e.What.Src[len(e.What.Src)-9:] == ".sessions"
-	})
-	if !everywhere {
-		kill("kills-same-user", fmt.Sprintf("%s ends the other sessions of the same user.", op.ID), alike)
+	if !slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool { return strings.HasSuffix(e.What.Src, ".sessions") }) {
+		// That others of the same user live on is said by keeps, or not at all.
+		said := specs.Mark{Level: specs.Inferred, Reason: "the contract does not say that they live on"}
+		for _, k := range op.Keeps {
+			if strings.HasSuffix(k.What.Src, ".sessions") && k.When == nil {
+				said = k.Evidence.Part("refusal")
+			}
+		}
+		kept := m.rule(r.pointer, r.line, append(slices.Clone(r.marks), said)...)
+		kill("kills-same-user", fmt.Sprintf("%s ends the other sessions of the same user.", op.ID), kept, alike)
 	}
-	kill("kills-others", fmt.Sprintf("%s ends the sessions of all other users.", op.ID), func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
+	kill("kills-others", fmt.Sprintf("%s ends the sessions of all other users.", op.ID), r, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
+}
+
+// accounts are the facts of a session that name who logged in: records with a
+// secret. A tenant, which many share, is none.
+func (m *maker) accounts() []specs.Fact {
+	var out, any []specs.Fact
+	for _, f := range m.c.Session.Facts {
+		k := m.c.Record(f.Record)
+		if k == nil {
+			continue
+		}
+		any = append(any, f)
+		for _, x := range k.Fields {
+			if x.Secret {
+				out = append(out, f)
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return any
+	}
+	return out
+}
+
+// refusesOtherwise reports whether the operation refuses for anything but the
+// token that it was sent.
+func (m *maker) refusesOtherwise() bool {
+	return slices.ContainsFunc(m.refusals, func(r *refusal) bool {
+		return r.op.ID == m.op.ID && len(r.top) > 0 && !strings.HasPrefix(r.reason, "token.")
+	})
 }
 
 // refusedAndDone makes the mutant that refuses a request for a condition and
@@ -202,30 +248,32 @@ func (m *maker) somebodyElse() session.Twist {
 		if d.Failure != nil {
 			return d
 		}
-		req := t.req
-		proofs(t.op, func(p *specs.Proof, _ bool) {
-			for _, b := range binds(p) {
-				if !isToken(b) {
-					continue
-				}
-				for _, tok := range t.presented() {
-					if tok.Kind.Name != b.Alts[0].Token {
-						continue
-					}
-					s := t.at.Tx.Session(tok.Session)
-					if v, ok := t.written(b.Alts[0].Value, rootOf(b.Alts[0].Value), t.guest(tok.Kind, s)); ok {
-						if _, there := t.req.Value(b.At); there {
-							req = sent(req, b.At, v)
-						}
-					}
-				}
+		for _, old := range t.presented() {
+			x := t.guests(old.Kind, t.at.Tx.Session(old.Session), func(tok *session.Token) *session.Decision {
+				return t.again(t.instead(old, tok))
+			})
+			if x != nil {
+				return x
 			}
-		})
-		if x := t.again(req); x.Failure == nil {
-			return x
 		}
 		return d
 	})
+}
+
+// instead is the request with one token in the place of another.
+func (t *turn) instead(old, tok *session.Token) *session.Request {
+	req := t.req
+	proofs(t.op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			if _, there := t.req.Value(b.At); !there || !isToken(b) || b.Alts[0].Token != old.Kind.Name {
+				continue
+			}
+			if v, ok := t.written(b.Alts[0].Value, rootOf(b.Alts[0].Value), tok); ok {
+				req = sent(req, b.At, v)
+			}
+		}
+	})
+	return req
 }
 
 // order makes the mutant that looks at the request before it looks at who sends

@@ -11,6 +11,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/value"
@@ -132,33 +133,37 @@ func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, wh
 	names := map[string]bool{}
 	for _, l := range leaves(x, n, nil, 0) {
 		at := pointerAt(l.tokens)
+		needed := slices.Contains(requiredBy(n, l.tokens), l.tokens[len(l.tokens)-1])
+		live := m.isBound(a, at) || m.under(a, l.tokens)
+		if m.under(a, l.tokens) && (hasJSON || needed) {
+			m.answered("member-dropped", outcome+at.Src, fmt.Sprintf("%s of %s has no %s.", outcome, op.ID, at.Src), r(at, "shape"), when,
+				func(x *answer) {
+					editJSON(x, func(body any) any {
+						return edit(body, l.tokens, func(o value.Object, i int) value.Object { return slices.Delete(o, i, i+1) })
+					})
+					editXML(x, func(e *etree.Element) { removeXML(e, l.xml) })
+				})
+		}
 		if hasJSON {
 			if v, ok := otherType(l); ok {
 				m.answered("type-changed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another type.", at.Src, outcome, op.ID), r(at, "shape"), when,
 					func(x *answer) {
 						editJSON(x, func(body any) any {
-							if _, ok := value.Lookup(body, l.tokens); ok {
-								return value.Put(body, l.tokens, v)
-							}
-							return body
+							return edit(body, l.tokens, func(o value.Object, i int) value.Object { o[i].Value = v; return o })
 						})
 					})
 			}
-			if slices.Contains(requiredBy(n, l.tokens), l.tokens[len(l.tokens)-1]) || m.isBound(a, at) {
+			if needed || live {
 				m.answered("member-renamed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another name.", at.Src, outcome, op.ID), r(at, "shape"), when,
 					func(x *answer) {
 						editJSON(x, func(body any) any {
-							v, ok := value.Lookup(body, l.tokens)
-							if !ok {
-								return body
-							}
-							renamed := slices.Concat(l.tokens[:len(l.tokens)-1], []string{l.tokens[len(l.tokens)-1] + "Mutant"})
-							return value.Put(value.Remove(body, l.tokens), renamed, v)
+							return edit(body, l.tokens, func(o value.Object, i int) value.Object { o[i].Name += "Mutant"; return o })
 						})
 					})
 			}
 		}
-		if !hasXML || l.xml == "" || names[l.xml] {
+		// What is neither live nor required may be left out, under any name.
+		if !hasXML || l.xml == "" || names[l.xml] || !needed && !live {
 			continue
 		}
 		names[l.xml] = true
@@ -216,6 +221,23 @@ func (m *maker) types(a *specs.Answer) []string {
 func (m *maker) isBound(a *specs.Answer, at specs.Location) bool {
 	same := func(b *specs.AnswerBind) bool { return b.At.In == specs.InBody && slices.Equal(b.At.Tokens, at.Tokens) }
 	return slices.ContainsFunc(a.Binds, same) || a.Example != nil && slices.ContainsFunc(a.Example.Binds, same)
+}
+
+// under reports whether a member is part of a value that is bound as a whole,
+// such as a record, and somebody in the demo world has it.
+func (m *maker) under(a *specs.Answer, tokens []string) bool {
+	list := slices.Clone(a.Binds)
+	if a.Example != nil {
+		list = append(list, a.Example.Binds...)
+	}
+	if len(tokens) == 0 || !under(list, a.Example, tokens[:len(tokens)-1]) {
+		return false
+	}
+	name := tokens[len(tokens)-1]
+	return slices.ContainsFunc(m.world.Records, func(r fixtures.Record) bool {
+		f, ok := m.c.Record(r.Kind).Fields[name]
+		return ok && !f.Secret && r.Value[name] != nil
+	})
 }
 
 // requiredBy is what the object around a member requires.
@@ -292,6 +314,36 @@ func editJSON(a *answer, change func(any) any) {
 	}
 }
 
+// edit changes the member at a pointer, in the object that has it. A list of one
+// may be written as its element, and a change of one element is one of all.
+func edit(body any, tokens []string, change func(o value.Object, i int) value.Object) any {
+	switch x := body.(type) {
+	case []any:
+		for i := range x {
+			if tokens[0] == "0" && len(tokens) > 1 {
+				x[i] = edit(x[i], tokens[1:], change)
+			}
+		}
+		return x
+	case value.Object:
+		if tokens[0] == "0" && len(tokens) > 1 {
+			if _, ok := x.Get("0"); !ok {
+				return edit(x, tokens[1:], change)
+			}
+		}
+		for i := range x {
+			switch {
+			case x[i].Name != tokens[0]:
+			case len(tokens) == 1:
+				return change(x, i)
+			default:
+				x[i].Value = edit(x[i].Value, tokens[1:], change)
+			}
+		}
+	}
+	return body
+}
+
 // ordered gives what was decoded the form that value.Put works on.
 func ordered(v any) any {
 	switch v := v.(type) {
@@ -340,6 +392,13 @@ func renameXML(e *etree.Element, name string) {
 		if e.Attr[i].Key == name {
 			e.Attr[i].Key = name + "Mutant"
 		}
+	}
+}
+
+func removeXML(e *etree.Element, name string) {
+	e.RemoveAttr(name)
+	for _, c := range e.SelectElements(name) {
+		e.RemoveChild(c)
 	}
 }
 

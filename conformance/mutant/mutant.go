@@ -36,6 +36,10 @@ type Mutant struct {
 	// is under the contract's default profile.
 	Profile  string         `json:"profile,omitempty"`
 	Settings map[string]any `json:"settings,omitempty"`
+	// Dormant: no profile and no change of one or two settings brings the rule into
+	// force (a token that is asked for with other methods only), so that nobody can
+	// see it broken.
+	Dormant bool `json:"dormant,omitempty"`
 	// HTTPS: it can be seen over TLS only.
 	HTTPS bool `json:"https,omitempty"`
 

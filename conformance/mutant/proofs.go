@@ -313,21 +313,22 @@ func (m *maker) asGuest(b *specs.RequestBind, k *specs.TokenKind, reason string)
 		if d.Failure == nil || d.Failure.Reason != reason || reason == "request.field.missing" && d.Failure.Field != b.At.Field() {
 			return d
 		}
-		name := k.Name
-		v := b.Alts[slices.IndexFunc(b.Alts, func(x *specs.Target) bool { return x.Token == name })].Value
-		tok := t.guest(k, nil)
-		x, ok := t.written(v, rootOf(v), tok)
-		if !ok {
+		v := b.Alts[slices.IndexFunc(b.Alts, func(x *specs.Target) bool { return x.Token == k.Name })].Value
+		out := t.guests(k, nil, func(tok *session.Token) *session.Decision {
+			x, ok := t.written(v, rootOf(v), tok)
+			if !ok {
+				return nil
+			}
+			req := sent(t.req, b.At, x)
+			if req.Fault != nil && req.Fault.Field == b.At.Field() {
+				req.Fault = nil
+			}
+			return t.again(req)
+		})
+		if out == nil {
 			return d
 		}
-		req := sent(t.req, b.At, x)
-		if req.Fault != nil && req.Fault.Field == b.At.Field() {
-			req.Fault = nil
-		}
-		if y := t.again(req); y.Failure == nil {
-			return y
-		}
-		return d
+		return out
 	})
 }
 

@@ -21,6 +21,9 @@ func WriteText(w io.Writer, reports ...*Report) error {
 			}
 			fmt.Fprintf(&b, "  %s %-6s  %d of %d noticed%s\n", mark, t.Severity, t.Killed, t.Mutants, rate(t))
 		}
+		if len(r.Dormant) > 0 {
+			fmt.Fprintf(&b, "  %d more are dormant: no profile brings their rules into force\n", len(r.Dormant))
+		}
 		for _, s := range heaviestFirst(r.Survivors) {
 			fmt.Fprintf(&b, "  ✗ %s %s\n      %s\n      %s%s\n", s.Severity, s.Name, s.Says, place(s), s.tail())
 		}

@@ -41,6 +41,9 @@ type Report struct {
 	// others notice nothing here, see Unsound.
 	Cases int     `json:"cases"`
 	Tally []Tally `json:"tally"`
+	// Dormant are the names of mutants that were not tried, since nobody can see
+	// them; see Mutant.Dormant. They do not count.
+	Dormant []string `json:"dormant,omitempty"`
 	// Survivors are the mutants that no case noticed, in the order of the contract.
 	Survivors []Survivor `json:"survivors,omitempty"`
 	// Vacuous are the ids of cases that passed against every mutant. Only a full
@@ -95,12 +98,21 @@ func Run(ctx context.Context, c *specs.Contract, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(m Mutant) bool { return m.Severity < o.Least || o.Only != nil && !o.Only(m) })
+	var dormant []string
+	list = slices.DeleteFunc(list, func(m Mutant) bool {
+		if m.Severity < o.Least || o.Only != nil && !o.Only(m) {
+			return true
+		}
+		if m.Dormant {
+			dormant = append(dormant, m.Name)
+		}
+		return m.Dormant
+	})
 	r := &runner{c: c, o: o, stages: map[string]*stage{}, kills: map[string]int{}, out: make([]outcome, len(list))}
 	r.all(ctx, list)
 	out := r.report(list)
 	out.Seconds = time.Since(started).Seconds()
-	out.Interrupted = ctx.Err() != nil
+	out.Interrupted, out.Dormant = ctx.Err() != nil, dormant
 	return out, nil
 }
 

@@ -140,6 +140,7 @@ func (m *maker) value(src string) *specs.Value {
 // named makes the mutants of the claims or the header of a JWT.
 func (m *maker) named(kind string, k *specs.TokenKind, list []specs.NamedValue, detail string, r func(string) rule, when []condition, put func([]specs.NamedValue) func() *specs.Contract) {
 	for i, c := range list {
+		when := append(slices.Clone(when), m.hasFact(c.Value))
 		if c.Name != "alg" {
 			m.add(kind+"-dropped", k.Name, detail+c.Name, fmt.Sprintf("The token %s has no %s in its %s.", k.Name, c.Name, kind), r(c.Name), put(without(list, i)), when...)
 		}
@@ -158,6 +159,45 @@ func (m *maker) named(kind string, k *specs.TokenKind, list []specs.NamedValue, 
 	}
 	m.add(kind+"-added", k.Name, detail, fmt.Sprintf("The token %s has something in its %s that nobody documents.", k.Name, kind), m.rule("/x-session/tokens/"+k.Name, 0, specs.Mark{Reason: "a member more is not forbidden anywhere"}),
 		put(append(slices.Clone(list), specs.NamedValue{Name: "mutant", Value: literal("yes")})), when...)
+}
+
+// hasFact is the condition that the facts of a session that a value speaks of may
+// be there.
+func (m *maker) hasFact(v *specs.Value) condition {
+	return func(settings map[string]any) bool {
+		for _, ref := range v.Refs() {
+			if len(ref.Path) == 0 || ref.Root != "session" && ref.Root != "token" {
+				continue
+			}
+			if _, ok := m.c.Session.Fact(ref.Path[0]); !ok {
+				continue
+			}
+			found := false
+			for _, op := range m.c.Operations {
+				for _, o := range op.Opens {
+					for _, w := range o.With {
+						found = found || w.Name == ref.Path[0] && m.given(op, w.Value, settings)
+					}
+				}
+			}
+			if !found {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// given reports whether a value may be there under some settings.
+func (m *maker) given(op *specs.Operation, v *specs.Value, settings map[string]any) bool {
+	for _, ref := range v.Refs() {
+		if src, ok := m.gate.let(op, ref.Root); ok && len(ref.Path) == 0 {
+			if x, known := m.gate.source(op, src, settings, 0); known && x == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // early lets tokens of a kind die when part-1 of part of their life are over.

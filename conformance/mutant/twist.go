@@ -1,6 +1,7 @@
 package mutant
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -89,39 +90,61 @@ func (t *turn) presented() []*session.Token {
 	return out
 }
 
-// guest makes a session of nobody in particular with a token of a kind, and
-// returns the token. not: the session it must not be like; nil: any.
-func (t *turn) guest(kind *specs.TokenKind, not *session.Session) *session.Token {
-	facts := map[string]any{}
-	if not != nil {
-		facts = maps.Clone(not.Facts)
+// guests calls try with tokens of a kind that nobody was given, until one makes a
+// decision that refuses nobody: first in a session of the tokens that the
+// request carries, then one for each account. like is a session that the guest's
+// must not be that of; nil: any will do.
+func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*session.Token) *session.Decision) *session.Decision {
+	n := 0
+	in := func(x *session.Session) *session.Decision {
+		n++
+		tok := &session.Token{
+			Kind: kind, Text: fmt.Sprintf("guest-%s-%d-%d", kind.Name, t.req.Number, n), ID: "guest", Session: x.ID,
+			Facts: x.Facts, Issued: t.at.Now, Used: t.at.Now, By: t.req.Number,
+		}
+		tok.Value = tok.Text
+		c := *x
+		c.Tokens = append(slices.Clone(x.Tokens), tok.Text)
+		t.at.Tx.PutSession(&c)
+		t.at.Tx.PutToken(tok)
+		if d := try(tok); d != nil && d.Failure == nil {
+			return d
+		}
+		dead := *tok
+		dead.State = session.Revoked
+		t.at.Tx.PutToken(&dead)
+		return nil
+	}
+	if like == nil {
+		for _, tok := range t.presented() {
+			if x := t.at.Tx.Session(tok.Session); x != nil && !x.Ended && t.m.Deadness(tok, t.at) == "" {
+				if d := in(x); d != nil {
+					return d
+				}
+			}
+		}
 	}
 	for _, f := range t.m.Contract.Session.Facts {
-		if f.Record == "" {
-			continue
-		}
-		was, held := facts[f.Name].(string)
-		if not != nil && !held {
+		if f.Record == "" || like != nil && like.Facts[f.Name] == nil {
 			continue
 		}
 		for _, r := range t.at.Tx.Records(f.Record) {
-			if r.Key != was {
-				facts[f.Name] = r.Key
-				break
+			if like != nil && like.Facts[f.Name] == r.Key {
+				continue
 			}
+			facts := map[string]any{}
+			if like != nil {
+				facts = maps.Clone(like.Facts)
+			}
+			facts[f.Name] = r.Key
+			x := &session.Session{ID: fmt.Sprintf("guest-%d-%d", t.req.Number, n), Facts: facts, Opened: t.at.Now, Used: t.at.Now, By: t.req.Number}
+			if d := in(x); d != nil {
+				return d
+			}
+			t.end(x)
 		}
-		break // one record: a session of everything is that of nothing
 	}
-	x := &session.Session{ID: "guest-" + strconv.Itoa(t.req.Number), Facts: facts, Opened: t.at.Now, Used: t.at.Now, By: t.req.Number}
-	tok := &session.Token{
-		Kind: kind, Text: "guest-" + kind.Name + "-" + strconv.Itoa(t.req.Number), ID: "guest", Session: x.ID,
-		Facts: facts, Issued: t.at.Now, Used: t.at.Now, By: t.req.Number,
-	}
-	tok.Value = tok.Text
-	x.Tokens = []string{tok.Text}
-	t.at.Tx.PutSession(x)
-	t.at.Tx.PutToken(tok)
-	return tok
+	return nil
 }
 
 // sessions returns every live session of the world, in no order.

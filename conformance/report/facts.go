@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -51,5 +50,5 @@ func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%s UTC", t.UTC().Format("2 January 2006, 15:04"))
+	return t.UTC().Format("2 January 2006, 15:04") + " UTC"
 }

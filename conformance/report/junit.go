@@ -175,7 +175,7 @@ func junitRun(r *conformance.Result) []junitSuite {
 func junitProperties(r *conformance.Result) []junitProperty {
 	var list []junitProperty
 	for _, f := range facts(r) {
-		list = append(list, junitProperty{Name: f.Name, Value: f.Value})
+		list = append(list, junitProperty(f))
 	}
 	return list
 }

@@ -59,14 +59,18 @@ func newMatrix(r *conformance.Result, anchors map[string]string) *matrix {
 	if len(columns)*len(ops) > matrixCells {
 		return nil
 	}
+	alone := lonely(columns)
 	for _, c := range columns {
-		f := familyOf(c)
+		f, leaf := familyOf(c), leafOf(c)
+		if alone[f] {
+			f, leaf = "others", c
+		}
 		first := len(m.Families) == 0 || m.Families[len(m.Families)-1].Name != f
 		if first {
 			m.Families = append(m.Families, family{Name: f})
 		}
 		m.Families[len(m.Families)-1].Span++
-		m.Columns = append(m.Columns, column{c, leafOf(c), first})
+		m.Columns = append(m.Columns, column{c, leaf, first})
 	}
 	type place struct{ operation, outcome string }
 	cases := map[place][]conformance.Verdict{}
@@ -86,8 +90,8 @@ func newMatrix(r *conformance.Result, anchors map[string]string) *matrix {
 	return m
 }
 
-// outcomes are all that occur: answers first, then by family; within one as the
-// contract has them.
+// outcomes are all that occur: answers first, then by family, those alone in
+// theirs last; within one as the contract has them.
 func outcomes(r *conformance.Result, key func(conformance.Verdict) string) []string {
 	var list []string
 	seen := map[string]bool{}
@@ -102,10 +106,27 @@ func outcomes(r *conformance.Result, key func(conformance.Verdict) string) []str
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b string) int {
-		return cmp.Compare(families[familyOf(a)], families[familyOf(b)])
-	})
+	alone := lonely(list)
+	place := func(k string) int {
+		if alone[familyOf(k)] {
+			return len(families)
+		}
+		return families[familyOf(k)]
+	}
+	slices.SortStableFunc(list, func(a, b string) int { return cmp.Compare(place(a), place(b)) })
 	return list
+}
+
+// lonely are the families with one outcome: a heading would be wider than their
+// column.
+func lonely(outcomes []string) map[string]bool {
+	alone := map[string]bool{}
+	for _, k := range outcomes {
+		_, seen := alone[familyOf(k)]
+		alone[familyOf(k)] = !seen
+	}
+	delete(alone, answersFamily)
+	return alone
 }
 
 // answersFamily holds the outcomes that are no reasons: the answers of one

@@ -27,6 +27,14 @@ var writers = map[string]func(io.Writer, *conformance.Result) error{
 	},
 	"progress.txt":  func(w io.Writer, r *conformance.Result) error { return progress(w, r, Style{}) },
 	"progress.ansi": func(w io.Writer, r *conformance.Result) error { return progress(w, r, Style{Colour: true, Live: true}) },
+	"verbose.txt": func(w io.Writer, r *conformance.Result) error {
+		for _, v := range r.Verdicts {
+			if err := Verbose(w, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	},
 	"text.txt": func(w io.Writer, r *conformance.Result) error {
 		for _, v := range r.Verdicts {
 			if _, err := io.WriteString(w, v.ID[:4]+": "+Line(v)+"\n"+Text(v)+"\n\n"); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // hostile is text that a server under test may send, and that must mean itself
 // in every format.
-const hostile = "<script>alert(1)</script> ]]> --> \" ' & %0A ::error:: | `x` \x00\x1b[31m\r\n\u202e\ufffe Zürich 東京 \xff\xfe"
+const hostile = "<script>alert(1)</script> ]]> --> \" ' & %0A ::error:: | `x` \x00\x1b[31m\r\n\u202e\ufffe Zürich \u6771\u4eac \xff\xfe"
 
 func expiresOn(day int) *time.Time {
 	t := time.Date(2026, 12, day, 0, 0, 0, 0, time.UTC)

@@ -411,8 +411,6 @@ func duration(seconds float64) string {
 }
 
 // address finds the first web address in the text of a source.
-//
-//nolint:gochecknoglobals // compiled once, and constant
 var address = regexp.MustCompile(`https?://[^\s"'<>\x60{}|\\^]+`)
 
 // link is the web address in the text of a source, or "". Punctuation that ends

@@ -102,12 +102,12 @@ func TestALinkEndsWhereTheSentenceGoesOn(t *testing.T) {
 
 func TestTextsAreCutAtCharacters(t *testing.T) {
 	for n := 1; n < 8; n++ {
-		got := clip("東京東京東", n)
+		got := clip("\u6771\u4eac\u6771\u4eac\u6771", n)
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > n {
 			t.Errorf("cut to %d it is %q", n, got)
 		}
 	}
-	if clip("東京", 2) != "東京" {
+	if clip("\u6771\u4eac", 2) != "\u6771\u4eac" {
 		t.Error("what fits is cut")
 	}
 }

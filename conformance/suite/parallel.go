@@ -202,10 +202,7 @@ func (p *parent) worker(ctx context.Context, n int, cmd *exec.Cmd) error {
 	_ = stdin.Close()
 	// What it still says is read, so that it can end.
 	_, _ = io.Copy(io.Discard, stdout)
-	how := "exit status 0"
-	if err := cmd.Wait(); err != nil {
-		how = err.Error()
-	}
+	how := ending(cmd)
 	close(ended)
 	watch.Wait()
 	switch {
@@ -224,6 +221,14 @@ func (p *parent) worker(ctx context.Context, n int, cmd *exec.Cmd) error {
 	default:
 		return fmt.Errorf("it ended before it was done (%s)%s", how, said)
 	}
+}
+
+// ending waits for a process, and says how it ended.
+func ending(cmd *exec.Cmd) string {
+	if err := cmd.Wait(); err != nil {
+		return err.Error()
+	}
+	return "exit status 0"
 }
 
 // listen answers a worker until it is done. has is the case that it had claimed

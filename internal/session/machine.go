@@ -16,6 +16,11 @@ type Machine struct {
 	Contract *specs.Contract
 	Settings map[string]any // typed as specs.Setting.Default
 	Rand     *rand.Rand     // mints ids and tokens; used inside Store.Update only
+	// Keys is shared by the machines of a contract; nil: keys are read anew.
+	Keys *Keys
+	// Sham: RSA signatures are replaced by something that costs nothing, for a
+	// state that is only thought through and whose tokens are never sent.
+	Sham bool
 	// Partial: records may lack fields that they have, see Bound.Known.
 	Partial bool
 	// Twist replaces Decide, for servers that deviate on purpose; nil: none. See
