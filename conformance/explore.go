@@ -18,10 +18,10 @@ import (
 const (
 	maxWays       = 48  // states that requests are tried in
 	maxCandidates = 200 // requests that are tried for one operation in the first state that fits
-	maxLight      = 32  // in a light search
+	maxLight      = 48  // in a light search
 	maxLightWays  = 4
-	maxFurther    = 6 // and in each further one
-	maxDepth      = 3 // steps of a way
+	maxFurther    = 10 // and in each further one
+	maxDepth      = 3  // steps of a way
 )
 
 // candidate is a request that was tried, in the state that it was tried in.
@@ -55,6 +55,7 @@ type explorer struct {
 	ways     []*way
 	settings map[string]any // in force; nil: the target's
 	light    bool
+	values   map[*specs.Parameter]any // made for required parameters; nil: none is known
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
 	ending     map[*way][]*candidate
@@ -325,17 +326,28 @@ func (c *candidate) purpose() string {
 // plain returns the requests of an operation that are complete: each example
 // with each way to prove who is calling, filled from the state.
 func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
+	return e.complete(w, op, most, most)
+}
+
+// complete is plain that stops when so many requests in a row have brought
+// nothing new about.
+func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*candidate {
 	var out []*candidate
+	seen, since := map[string]bool{}, 0
 	if !e.offered(w, op) {
 		return nil
 	}
 	w.shadow.store.Update(func(tx session.Tx) {
 		p := &prover{w: w, op: e.ops[op.ID], tx: tx}
-		for _, f := range e.fillings(p, op) {
+		for _, f := range e.fillings(p, op, most) {
+			since++
 			if c := e.try(w, f, tx); c != nil {
 				out = append(out, c)
+				if k := c.key(); !seen[k] {
+					seen[k], since = true, 0
+				}
 			}
-			if len(out) >= most {
+			if len(out) >= most || since >= stale {
 				return
 			}
 		}
@@ -358,7 +370,7 @@ func (e *explorer) try(w *way, f *filling, tx session.Tx) *candidate {
 }
 
 // fillings returns the complete requests of an operation.
-func (e *explorer) fillings(p *prover, op *specs.Operation) []*filling {
+func (e *explorer) fillings(p *prover, op *specs.Operation, most int) []*filling {
 	m := p.w.shadow.machine
 	var secs [][]*specs.Proof
 	for _, alt := range op.Security {
@@ -384,26 +396,50 @@ func (e *explorer) fillings(p *prover, op *specs.Operation) []*filling {
 	if len(accs) == 0 {
 		accs = []*specs.Proof{nil}
 	}
-	var out []*filling
+	type start struct {
+		proofs []*specs.Proof
+		r      *request
+	}
+	var starts []start
 	for _, acc := range accs {
+		bodies := e.bodies(op, acc)
 		for _, sec := range secs {
 			proofs := slices.Clone(sec)
 			if acc != nil {
 				proofs = append(proofs, acc)
 			}
-			for _, body := range e.bodies(op, acc) {
+			for _, body := range bodies {
 				r := &request{op: p.op, body: body.value, media: body.media}
-				if !e.parameters(r, op) {
-					continue
-				}
-				out = append(out, p.all([]*filling{{r: r, roles: map[string]*session.Record{}}}, proofs)...)
-				if len(out) > maxCandidates {
-					return out
+				if e.parameters(r, op) {
+					starts = append(starts, start{proofs, r})
 				}
 			}
 		}
 	}
-	return out
+	// No more is made than is tried, and at least two of each kind.
+	p.most = min(maxFilled, max(2, 2*most/max(1, len(starts))))
+	groups := make([][]*filling, 0, len(starts))
+	for _, s := range starts {
+		groups = append(groups, p.all([]*filling{{r: s.r, roles: map[string]*session.Record{}}}, s.proofs))
+	}
+	return interleave(groups)
+}
+
+// interleave takes the first of each group, then the second of each, and so on:
+// whatever differs most comes first.
+func interleave[T any](groups [][]T) []T {
+	var out []T
+	for i := 0; ; i++ {
+		more := false
+		for _, g := range groups {
+			if i < len(g) {
+				out, more = append(out, g[i]), true
+			}
+		}
+		if !more {
+			return out
+		}
+	}
 }
 
 type bodyOf struct {
@@ -485,6 +521,21 @@ func (e *explorer) parameters(r *request, op *specs.Operation) bool {
 }
 
 func (e *explorer) parameterValue(p *specs.Parameter) (any, bool) {
+	if v, ok := e.values[p]; ok {
+		return v, v != nil
+	}
+	v, ok := e.someValue(p)
+	if !ok {
+		v = nil
+	}
+	if e.values == nil {
+		e.values = map[*specs.Parameter]any{}
+	}
+	e.values[p] = v
+	return v, ok
+}
+
+func (e *explorer) someValue(p *specs.Parameter) (any, bool) {
 	if v, ok := e.contract.ParameterExample(p); ok {
 		return v, true
 	}

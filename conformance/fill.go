@@ -61,6 +61,8 @@ type prover struct {
 	w  *way
 	op *wire.Operation
 	tx session.Tx
+	// most bounds what is made of one beginning.
+	most int
 }
 
 // all fills a list of proofs that are required together, in every way that the
@@ -70,8 +72,8 @@ func (p *prover) all(in []*filling, proofs []*specs.Proof) []*filling {
 		var out []*filling
 		for _, f := range in {
 			out = append(out, p.one(f, proof)...)
-			if len(out) > maxFilled {
-				out = out[:maxFilled]
+			if len(out) > p.most {
+				out = out[:p.most]
 				break
 			}
 		}
@@ -126,8 +128,8 @@ func (p *prover) each(in []*filling, f func(*filling) []*filling) []*filling {
 	var out []*filling
 	for _, x := range in {
 		out = append(out, f(x)...)
-		if len(out) > maxFilled {
-			return out[:maxFilled]
+		if len(out) > p.most {
+			return out[:p.most]
 		}
 	}
 	return out
@@ -219,7 +221,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 			return []*filling{f}
 		}
 		var out []*filling
-		for _, r := range p.tx.Records(t.Record) {
+		for _, r := range p.near(f, t.Record) {
 			g := f.clone()
 			if p.field(g.r, b, t.Role, r) {
 				g.roles[t.Role] = r
@@ -240,6 +242,48 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 		}
 	}
 	return nil
+}
+
+// near returns the records of a kind, those first that the request speaks of
+// already, then those that refer to one of these or are referred to: a user's
+// own record, the unit of the user's organisation.
+func (p *prover) near(f *filling, kind string) []*session.Record {
+	all := slices.Clone(p.tx.Records(kind))
+	if len(f.roles) == 0 || len(all) < 2 {
+		return all
+	}
+	rank := func(r *session.Record) int {
+		best := 2
+		for _, o := range f.roles {
+			switch {
+			case o.Kind == r.Kind && o.Key == r.Key:
+				return 0
+			case refersTo(r, o) || refersTo(o, r):
+				best = 1
+			}
+		}
+		return best
+	}
+	slices.SortStableFunc(all, func(a, b *session.Record) int { return rank(a) - rank(b) })
+	return all
+}
+
+func refersTo(a, b *session.Record) bool {
+	for name, field := range a.Kind.Fields {
+		if field.Refers != b.Kind.Name {
+			continue
+		}
+		list, ok := a.Fields[name].([]any)
+		if !ok {
+			list = []any{a.Fields[name]}
+		}
+		for _, x := range list {
+			if t, ok := value.Text(x); ok && t == b.Key {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // field writes a record's field at a place; it reports false if the record has

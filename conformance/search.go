@@ -51,6 +51,10 @@ func (f *found) bases() []*candidate {
 	return out
 }
 
+// maxStale is after how many requests in a row that bring nothing new about a
+// search for more of them ends.
+const maxStale = 64
+
 // maxBases bounds how many requests that succeed are deviated from.
 const maxBases = 8
 
@@ -62,7 +66,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 		if !e.offered(w, op) {
 			continue
 		}
-		all := e.plain(w, op, most)
+		all := e.complete(w, op, most, maxStale)
 		for _, c := range all {
 			f.add(c)
 		}

@@ -104,18 +104,28 @@ func (b *builder) otherValues(s *specs.Setting) []any {
 	return out
 }
 
+// maxIdle is after how many operations in a row that show nothing new a setting
+// is left.
+const maxIdle = 3
+
 func (b *builder) under(name string, v any, ops []*specs.Operation) {
 	e, err := newExplorer(b.p.Contract, b.p.seed, b.e.ops, map[string]any{name: v}, true)
 	if err != nil {
 		return
 	}
+	idle := 0
 	for _, op := range ops {
+		if idle >= maxIdle {
+			return // the others would be the same
+		}
+		idle++
 		f := b.found[op.ID]
 		// What is wrong with a body was seen under the target's own settings.
 		e.proofsOnly = len(f.bases()) > 0
 		g := e.search(op)
 		for _, k := range g.order {
 			if f.by[k] == nil {
+				idle = 0
 				f.by[k] = g.by[k]
 				f.order = append(f.order, k)
 			}

@@ -35,61 +35,56 @@ func (c *Contract) WithoutOperation(id string) *Contract {
 // WithToken returns the contract with k in the place of the kind of token of
 // the same name; the operations that issue it issue k.
 func (c *Contract) WithToken(k *TokenKind) *Contract {
-	v := *c
 	old := c.tokens[k.Name]
-	v.Tokens, v.tokens = slices.Clone(c.Tokens), maps.Clone(c.tokens)
-	for i, t := range v.Tokens {
-		if t == old {
-			v.Tokens[i] = k
-		}
-	}
-	v.tokens[k.Name] = k
-	v.Operations, v.ops = slices.Clone(c.Operations), maps.Clone(c.ops)
-	for i, op := range v.Operations {
-		if !slices.ContainsFunc(op.Issues, func(x *Issue) bool { return x.Token == old }) {
-			continue
-		}
-		o := *op
-		o.Issues = slices.Clone(op.Issues)
-		for j, x := range o.Issues {
+	v := c.withOperations(func(op *Operation) bool {
+		found := false
+		for i, x := range op.Issues {
 			if x.Token == old {
 				issue := *x
 				issue.Token = k
-				o.Issues[j] = &issue
+				op.Issues[i], found = &issue, true
 			}
 		}
-		v.Operations[i], v.ops[o.ID] = &o, &o
-	}
-	return &v
+		return found
+	})
+	v.Tokens, v.tokens = slices.Clone(c.Tokens), maps.Clone(c.tokens)
+	v.Tokens[slices.Index(v.Tokens, old)] = k
+	v.tokens[k.Name] = k
+	return v
 }
 
 // WithRecord returns the contract with k in the place of the kind of record of
 // the same name; the operations that create one create k.
 func (c *Contract) WithRecord(k *RecordKind) *Contract {
-	v := *c
 	old := c.records[k.Name]
-	v.Records, v.records = slices.Clone(c.Records), maps.Clone(c.records)
-	for i, r := range v.Records {
-		if r == old {
-			v.Records[i] = k
-		}
-	}
-	v.records[k.Name] = k
-	v.Operations, v.ops = slices.Clone(c.Operations), maps.Clone(c.ops)
-	for i, op := range v.Operations {
-		if !slices.ContainsFunc(op.Creates, func(x *Create) bool { return x.Record == old }) {
-			continue
-		}
-		o := *op
-		o.Creates = slices.Clone(op.Creates)
-		for j, x := range o.Creates {
+	v := c.withOperations(func(op *Operation) bool {
+		found := false
+		for i, x := range op.Creates {
 			if x.Record == old {
 				create := *x
 				create.Record = k
-				o.Creates[j] = &create
+				op.Creates[i], found = &create, true
 			}
 		}
-		v.Operations[i], v.ops[o.ID] = &o, &o
+		return found
+	})
+	v.Records, v.records = slices.Clone(c.Records), maps.Clone(c.records)
+	v.Records[slices.Index(v.Records, old)] = k
+	v.records[k.Name] = k
+	return v
+}
+
+// withOperations returns the contract with those operations changed for which
+// change is true. It gets copies, whose lists of issues and creates are theirs.
+func (c *Contract) withOperations(change func(*Operation) bool) *Contract {
+	v := *c
+	v.Operations, v.ops = slices.Clone(c.Operations), maps.Clone(c.ops)
+	for i, op := range v.Operations {
+		o := *op
+		o.Issues, o.Creates = slices.Clone(op.Issues), slices.Clone(op.Creates)
+		if change(&o) {
+			v.Operations[i], v.ops[o.ID] = &o, &o
+		}
 	}
 	return &v
 }

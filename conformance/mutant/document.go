@@ -183,7 +183,7 @@ func (m *maker) refusalsAtLarge() {
 	for _, l := range leaves(sample(n, 0), n, nil, 0) {
 		at := value.Pointer(l.tokens...)
 		if v, ok := otherType(l); ok {
-			refused("type-changed", at, fmt.Sprintf("%s in refusals has another type.", at), func(a *answer) {
+			refused("type-changed", at, at+" in refusals has another type.", func(a *answer) {
 				editJSON(a, func(body any) any {
 					if _, ok := value.Lookup(body, l.tokens); ok {
 						return value.Put(body, l.tokens, v)
@@ -193,7 +193,7 @@ func (m *maker) refusalsAtLarge() {
 			})
 		}
 		if hasXML && l.xml != "" {
-			refused("xml-renamed", l.xml, fmt.Sprintf("%s in refusals has another name in XML.", l.xml), func(a *answer) { editXML(a, func(e *etree.Element) { renameXML(e, l.xml) }) })
+			refused("xml-renamed", l.xml, l.xml+" in refusals has another name in XML.", func(a *answer) { editXML(a, func(e *etree.Element) { renameXML(e, l.xml) }) })
 		}
 	}
 }

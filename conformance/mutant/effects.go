@@ -2,6 +2,7 @@ package mutant
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -145,7 +146,7 @@ func (m *maker) open(i int, o *specs.Open) {
 	when := m.gate.may(op, o.When)
 	r := m.rule(op.Pointer+"/x-session/opens", 0, works(op))
 	if o.Over != nil {
-		m.add("over-lost", op.ID, o.Over.Src, fmt.Sprintf("%s forgets the session below the one that it opens.", op.ID), r, m.with(func(x *specs.Operation) {
+		m.add("over-lost", op.ID, o.Over.Src, op.ID+" forgets the session below the one that it opens.", r, m.with(func(x *specs.Operation) {
 			c := *o
 			c.Over = nil
 			x.Opens = replaced(op.Opens, i, &c)
@@ -172,10 +173,7 @@ func (m *maker) open(i int, o *specs.Open) {
 			}
 			for _, other := range t.at.Tx.Records(fact.Record) {
 				if other.Key != was {
-					facts := map[string]any{}
-					for k, v := range s.Facts {
-						facts[k] = v
-					}
+					facts := maps.Clone(s.Facts)
 					facts[f.Name] = other.Key
 					s.Facts = facts
 					break

@@ -20,7 +20,15 @@ type gate struct {
 	c     *specs.Contract
 	trees map[string]ast.Node
 	lets  map[string]string
+	exprs map[ast.Node]*compiled
 	all   []choice
+}
+
+// compiled is a node of an expression that was asked for as a whole; nil names:
+// it cannot be read.
+type compiled struct {
+	expr  *specs.Expr
+	names map[string][][]string
 }
 
 // choice is one way to set a contract: a profile, or the default one with a
@@ -35,7 +43,7 @@ type choice struct {
 type condition func(settings map[string]any) bool
 
 func newGate(c *specs.Contract) *gate {
-	g := &gate{c: c, trees: map[string]ast.Node{}, lets: map[string]string{}}
+	g := &gate{c: c, trees: map[string]ast.Node{}, lets: map[string]string{}, exprs: map[ast.Node]*compiled{}}
 	for _, l := range c.Lets {
 		g.lets[l.Name] = l.Expr.Src
 	}
@@ -213,13 +221,19 @@ func (g *gate) node(op *specs.Operation, n ast.Node, settings map[string]any, de
 
 // whole evaluates a node that needs nothing but settings.
 func (g *gate) whole(op *specs.Operation, n ast.Node, settings map[string]any, depth int) (any, bool) {
-	e := &specs.Expr{Src: n.String()}
-	names, err := e.Names()
-	if err != nil {
+	x := g.exprs[n]
+	if x == nil {
+		x = &compiled{expr: expression(n.String())}
+		if names, err := x.expr.Names(); err == nil {
+			x.names = names
+		}
+		g.exprs[n] = x
+	}
+	if x.names == nil {
 		return nil, false
 	}
 	s := &settingsScope{settings: settings, lets: map[string]any{}}
-	for name, paths := range names {
+	for name, paths := range x.names {
 		switch {
 		case name == "settings", name == "never", name == "absent":
 			continue
@@ -237,7 +251,7 @@ func (g *gate) whole(op *specs.Operation, n ast.Node, settings map[string]any, d
 		}
 		s.lets[name] = v
 	}
-	v, err := e.Eval(s)
+	v, err := x.expr.Eval(s)
 	if err != nil {
 		return nil, false
 	}

@@ -1,7 +1,7 @@
 package mutant
 
 import (
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -49,7 +49,7 @@ func (m *maker) laws() {
 		return
 	}
 	if len(op.Ends) == 0 {
-		m.put(Mutant{Kind: "use-ends-session", Says: fmt.Sprintf("%s ends the session that calls it.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+		m.put(Mutant{Kind: "use-ends-session", Says: op.ID + " ends the session that calls it.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			if d.Failure == nil {
 				for _, tok := range t.presented() {
 					if s := t.at.Tx.Session(tok.Session); s != nil {
@@ -64,7 +64,7 @@ func (m *maker) laws() {
 		m.afterRefusal(r, when)
 	}
 	if m.speaksOfCaller() {
-		m.put(Mutant{Kind: "answers-for-another", Says: fmt.Sprintf("%s answers what belongs to somebody else.", op.ID), twist: m.somebodyElse()}, op.ID, "", r, when)
+		m.put(Mutant{Kind: "answers-for-another", Says: op.ID + " answers what belongs to somebody else.", twist: m.somebodyElse()}, op.ID, "", r, when)
 	}
 	m.order(r)
 }
@@ -73,7 +73,7 @@ func (m *maker) laws() {
 // it was.
 func (m *maker) afterRefusal(r rule, when []condition) {
 	op := m.op
-	m.put(Mutant{Kind: "refusal-ends-session", Says: fmt.Sprintf("A call of %s that is refused ends the session.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+	m.put(Mutant{Kind: "refusal-ends-session", Says: "A call of " + op.ID + " that is refused ends the session.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 		if d.Failure != nil {
 			for _, tok := range t.presented() {
 				t.end(t.at.Tx.Session(tok.Session))
@@ -84,7 +84,7 @@ func (m *maker) afterRefusal(r rule, when []condition) {
 	if len(op.Ends)+len(op.Sets)+len(op.Creates) > 0 {
 		m.refusedAndDone(r, when)
 	}
-	m.put(Mutant{Kind: "refusal-sticks", Says: fmt.Sprintf("After a refusal of %s the next call in the same session is refused as well.", op.ID), twist: m.sticky()}, op.ID, "", r, when)
+	m.put(Mutant{Kind: "refusal-sticks", Says: "After a refusal of " + op.ID + " the next call in the same session is refused as well.", twist: m.sticky()}, op.ID, "", r, when)
 }
 
 // ends makes the mutants that end too much.
@@ -133,21 +133,21 @@ func (m *maker) ends(r rule) {
 			}
 		}
 		kept := m.rule(r.pointer, r.line, append(slices.Clone(r.marks), said)...)
-		kill("kills-same-user", fmt.Sprintf("%s ends the other sessions of the same user.", op.ID), kept, alike)
+		kill("kills-same-user", op.ID+" ends the other sessions of the same user.", kept, alike)
 	}
-	kill("kills-others", fmt.Sprintf("%s ends the sessions of all other users.", op.ID), r, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
+	kill("kills-others", op.ID+" ends the sessions of all other users.", r, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
 }
 
 // accounts are the facts of a session that name who logged in: records with a
 // secret. A tenant, which many share, is none.
 func (m *maker) accounts() []specs.Fact {
-	var out, any []specs.Fact
+	var out, records []specs.Fact
 	for _, f := range m.c.Session.Facts {
 		k := m.c.Record(f.Record)
 		if k == nil {
 			continue
 		}
-		any = append(any, f)
+		records = append(records, f)
 		for _, x := range k.Fields {
 			if x.Secret {
 				out = append(out, f)
@@ -156,7 +156,7 @@ func (m *maker) accounts() []specs.Fact {
 		}
 	}
 	if len(out) == 0 {
-		return any
+		return records
 	}
 	return out
 }
@@ -178,7 +178,7 @@ func (m *maker) refusedAndDone(r rule, when []condition) {
 	}
 	free := *op
 	free.Needs = nil
-	m.put(Mutant{Kind: "refused-and-done", Says: fmt.Sprintf("%s does what it does although it refuses the request.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+	m.put(Mutant{Kind: "refused-and-done", Says: op.ID + " does what it does although it refuses the request.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 		if d.Failure == nil || len(t.presented()) == 0 {
 			return d
 		}
@@ -203,12 +203,8 @@ func (m *maker) sticky() session.Twist {
 				continue
 			}
 			c := *s
-			c.Facts = map[string]any{}
-			for k, v := range s.Facts {
-				if k != note {
-					c.Facts[k] = v
-				}
-			}
+			c.Facts = maps.Clone(s.Facts)
+			delete(c.Facts, note)
 			if marked {
 				t.at.Tx.PutSession(&c)
 				return t.m.Refuse(t.op, t.req, t.at, &session.Failure{Reason: reason})
@@ -285,7 +281,7 @@ func (m *maker) order(r rule) {
 	}
 	weak := r
 	weak.marks = append(slices.Clone(r.marks), specs.Mark{Level: specs.Inferred, Reason: "the order of checks is the mock's"})
-	m.put(Mutant{Kind: "order-changed", Says: fmt.Sprintf("%s looks at the request before it looks at who sends it.", op.ID), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
+	m.put(Mutant{Kind: "order-changed", Says: op.ID + " looks at the request before it looks at who sends it.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 		if d.Failure != nil && t.req.Fault != nil {
 			return t.m.Refuse(op, t.req, t.at, t.req.Fault)
 		}

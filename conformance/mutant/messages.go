@@ -43,9 +43,9 @@ func (m *maker) messages() {
 			})
 			continue
 		}
-		m.answered("content-type-changed", outcome, fmt.Sprintf("%s of %s says that it is text/plain.", outcome, op.ID), r(specs.Location{}, "headers"), when,
+		m.answered("content-type-changed", outcome, fmt.Sprintf("%s of %s says that it is text/plain.", outcome, op.ID), r(contentType(), "headers"), when,
 			func(x *answer) { setType(x, "text/plain") })
-		m.answered("content-type-lost", outcome, fmt.Sprintf("%s of %s does not say what it is.", outcome, op.ID), r(specs.Location{}, "headers"), when,
+		m.answered("content-type-lost", outcome, fmt.Sprintf("%s of %s does not say what it is.", outcome, op.ID), r(contentType(), "headers"), when,
 			func(x *answer) { setType(x, "") })
 		m.answered("body-lost", outcome, fmt.Sprintf("%s of %s has no body.", outcome, op.ID), r(specs.Location{}, "shape"), when,
 			func(x *answer) { x.Body = nil })
@@ -54,6 +54,10 @@ func (m *maker) messages() {
 		m.written(a, r, when)
 	}
 	m.negotiation()
+}
+
+func contentType() specs.Location {
+	return specs.Location{Src: "$response.header.Content-Type", Response: true, In: specs.InHeader, Name: "Content-Type"}
 }
 
 func neighbour(status int) int {
@@ -224,7 +228,7 @@ func (m *maker) isBound(a *specs.Answer, at specs.Location) bool {
 }
 
 // under reports whether a member is part of a value that is bound as a whole,
-// such as a record, and somebody in the demo world has it.
+// such as a record, and the first of its kind in the demo world has it.
 func (m *maker) under(a *specs.Answer, tokens []string) bool {
 	list := slices.Clone(a.Binds)
 	if a.Example != nil {
@@ -234,9 +238,12 @@ func (m *maker) under(a *specs.Answer, tokens []string) bool {
 		return false
 	}
 	name := tokens[len(tokens)-1]
+	seen := map[string]bool{}
 	return slices.ContainsFunc(m.world.Records, func(r fixtures.Record) bool {
 		f, ok := m.c.Record(r.Kind).Fields[name]
-		return ok && !f.Secret && r.Value[name] != nil
+		first := !seen[r.Kind]
+		seen[r.Kind] = true
+		return first && ok && !f.Secret && r.Value[name] != nil
 	})
 }
 

@@ -82,7 +82,7 @@ func (m *maker) proof(p *specs.Proof, security bool) {
 	}
 	for i, a := range p.Also {
 		m.add("beside-ignored", op.ID, nameOf(p)+"/"+nameOf(a), fmt.Sprintf("%s does not look at what is sent beside %q.", op.ID, nameOf(p)), m.rule(a.Pointer, a.Line, a.Evidence.Part("refusal")),
-			m.edited(p, func(x *specs.Proof) { x.Also = without(x.Also, i) }), when...)
+			m.edited(p, func(x *specs.Proof) { x.Also = without(x.Also, i) }), slices.Concat(when, m.inForce(a))...)
 	}
 	if p.Optional {
 		m.add("optional-required", op.ID, nameOf(p), fmt.Sprintf("%s wants %q, which may be left out.", op.ID, nameOf(p)), r, m.edited(p, func(x *specs.Proof) { x.Optional = false }), when...)
@@ -212,7 +212,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, w
 		k := m.c.Token(kind)
 		for _, what := range []string{"expired", "revoked", "consumed", "replaced"} {
 			reason := "token." + what + "." + kind
-			if !m.refuses(reason) || tolerates(p, reason) {
+			if !m.refuses(reason) || tolerates(p, reason) || what == "revoked" && slices.Contains(p.Same, "session") && !m.endsAlone(kind) {
 				continue
 			}
 			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).rule("refusal", own),
@@ -255,6 +255,17 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, w
 		}), slices.Concat(when, []condition{func(settings map[string]any) bool {
 			return slices.ContainsFunc(others, func(x *specs.Target) bool { return m.canIssue(x.Token)[0](settings) })
 		}})...)
+}
+
+// endsAlone reports whether some operation ends a token of a kind and not its
+// session. Where none does, a token beside another of the same session is never
+// the only dead one.
+func (m *maker) endsAlone(kind string) bool {
+	return slices.ContainsFunc(m.c.Operations, func(op *specs.Operation) bool {
+		return slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool {
+			return e.What.Src == kind || strings.HasSuffix(e.What.Src, "."+kind)
+		})
+	})
 }
 
 // refuses reports whether a reason can be given by any operation at all.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -75,10 +76,7 @@ func (m *Mock) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			a.Header.Set("Content-Length", strconv.Itoa(len(a.Body)))
 		}
 	}
-	h := w.Header()
-	for name, list := range a.Header {
-		h[name] = list
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body) // the client has gone: nobody to tell
 }

@@ -300,7 +300,11 @@ func (m *maker) cookies() {
 		k := m.c.Cookies[name]
 		pointer := "/x-session/cookies/" + name
 		add := func(kind, attribute, part, says string, change func(*specs.Cookie)) *Mutant {
-			return m.add(kind, name, attribute, says, m.rule(pointer, 0, k.Evidence.Part(part)), func() *specs.Contract {
+			mark := k.Evidence.Part(part)
+			if _, named := k.Evidence.Parts[part]; kind == "cookie-attribute-added" && !named {
+				mark = specs.Mark{Level: specs.Inferred, Reason: "no source says that the attribute is not there"}
+			}
+			return m.add(kind, name, attribute, says, m.rule(pointer, 0, mark), func() *specs.Contract {
 				c := *m.c
 				c.Cookies = maps.Clone(m.c.Cookies)
 				x := *k

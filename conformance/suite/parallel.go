@@ -217,7 +217,7 @@ func (p *parent) worker(ctx context.Context, n int, cmd *exec.Cmd) error {
 		})
 		return nil
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // it was told to end, and did
 	default:
 		return fmt.Errorf("it ended before it was done (%s)%s", how, said)
 	}
