@@ -167,7 +167,10 @@ func (b *builder) weigh(x *Case, c *candidate) {
 		m = accepted(c.p, e)
 	}
 	for _, l := range x.links {
-		if l.mark.Level < m.Level {
+		switch {
+		case l.law && l.mark.Level <= m.Level:
+			m = l.mark
+		case l.mark.Level < m.Level:
 			m, pointer = l.mark, l.pointer
 		}
 	}
@@ -360,7 +363,7 @@ func (b *builder) lives(op *specs.Operation, f *found) {
 			}
 			done[k.Name] = true
 			cs := b.makeCase(x, "token", fmt.Sprintf("%s: the token %s lives until its end", op.ID, k.Name),
-				link{"the lifetime", k.Evidence.Part("lifetime"), "/x-session/tokens/" + k.Name})
+				link{what: "the lifetime", mark: k.Evidence.Part("lifetime"), pointer: "/x-session/tokens/" + k.Name})
 			b.add(cs, op.ID, "token.lives", slug(k.Name))
 		}
 	}
@@ -485,6 +488,7 @@ func (b *builder) effect(c *candidate, w *way, own bool, whose string, done map[
 		x.how = ""
 		title := fmt.Sprintf("after %s, the token %s of %s is %s", op.ID, kind, strings.ReplaceAll(whose, "-", " "), map[bool]string{true: "alive", false: "dead"}[alive])
 		cs := b.caseOf(append(steps, final), x, "session", title, links...)
+		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path // it is about what this one did
 		b.add(cs, op.ID, slug(c.p.Outcome()), "then", whose, slug(kind), word)
 	}
 }
@@ -494,8 +498,7 @@ func (b *builder) survival(c *candidate, state *way, kind string, alive, own boo
 	op := c.request.op.Op
 	pointer := op.Pointer + "/x-session"
 	if whose == "other-account" {
-		// A law: what one account does ends nothing of another's.
-		return nil
+		return []link{lawOf(specs.Documented, "what one account does ends nothing of another's")}
 	}
 	list, word := op.Keeps, "what it keeps"
 	if !alive {
@@ -508,11 +511,11 @@ func (b *builder) survival(c *candidate, state *way, kind string, alive, own boo
 			continue
 		}
 		if m := x.Evidence.Part(""); int(m.Level) > best {
-			best, out = int(m.Level), link{word, m, x.What.Pointer}
+			best, out = int(m.Level), link{what: word, mark: m, pointer: x.What.Pointer}
 		}
 	}
 	if best < 0 {
-		return []link{{word, specs.Mark{Level: specs.Inferred, Reason: "the contract says nothing of it"}, pointer}}
+		return []link{{what: word, mark: specs.Mark{Level: specs.Inferred, Reason: "the contract says nothing of it"}, pointer: pointer}}
 	}
 	return []link{out}
 }
@@ -545,7 +548,8 @@ func (b *builder) neverMixed(op *specs.Operation, f *found) {
 		if x == nil || x.p.Failure != nil {
 			continue
 		}
-		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" answers an account as itself while another is logged in")
+		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" answers an account as itself while another is logged in",
+			lawOf(specs.Documented, "no account is taken for another"))
 		b.add(cs, op.ID, "law.never-mixed")
 		return
 	}
@@ -596,7 +600,7 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 			continue
 		}
 		done[class] = true
-		law := link{"the law that a refused request changes nothing", specs.Mark{Level: specs.Observed, Reason: "a law of this suite: no source states it"}, op.Pointer}
+		law := lawOf(specs.Observed, "a refused request changes nothing")
 		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
 		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
 	}

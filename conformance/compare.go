@@ -39,7 +39,10 @@ func (c *comparison) add(in, pointer, wanted, got string, m specs.Mark, rulePoin
 	weight := m.Level
 	for _, l := range c.cap {
 		if l.mark.Level < weight {
-			weight, m, rulePointer = l.mark.Level, l.mark, l.pointer
+			weight, m = l.mark.Level, l.mark
+			if !l.law {
+				rulePointer = l.pointer
+			}
 		}
 	}
 	c.out = append(c.out, Mismatch{In: in, Pointer: pointer, Wanted: wanted, Got: got, Severity: SeverityOf(weight), Rule: c.plan.rule(rulePointer, m)})
@@ -62,15 +65,20 @@ func (c *comparison) nature(accepted specs.Mark) bool {
 	if refused == (c.p.Failure != nil) {
 		return true
 	}
-	wanted, m := "an answer: "+c.p.Outcome(), accepted
+	wanted, m := "an answer ("+c.p.Outcome()+")", accepted
 	if c.p.Failure != nil {
-		wanted, m = "a refusal: "+c.p.Failure.Reason, c.part("refusal")
+		wanted, m = "a refusal ("+c.p.Failure.Reason+")", c.part("refusal")
 	}
-	got := fmt.Sprintf("it was accepted, with status %d", c.a.Status)
+	got := fmt.Sprintf("an answer, status %d", c.a.Status)
 	if refused {
-		got = fmt.Sprintf("it was refused, with status %d", c.a.Status)
+		got = fmt.Sprintf("a refusal, status %d", c.a.Status)
 		if code := c.codes(c.a.body); code != "" {
-			got += " and " + code
+			got += ", " + code
+		}
+	}
+	for _, l := range c.cap {
+		if l.law {
+			m = l.mark
 		}
 	}
 	c.add("answer", "", wanted, got, m, c.pointer)

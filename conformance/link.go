@@ -13,6 +13,16 @@ type link struct {
 	what    string // the expiry of access tokens
 	mark    specs.Mark
 	pointer string
+	// law: it is no fact of the contract, but holds for every contract.
+	law bool
+}
+
+// lawPrefix begins what is said of a law in the place of evidence: it is none.
+const lawPrefix = "law: "
+
+// lawOf is a law of this suite: what no source needs to say.
+func lawOf(weight specs.Level, says string) link {
+	return link{what: "a law", mark: specs.Mark{Level: weight, Reason: lawPrefix + says}, law: true}
 }
 
 // endLinks are the links of a token's death by an operation: the effects that
@@ -25,7 +35,7 @@ func endLinks(end, dead *candidate) []link {
 	for _, x := range end.request.op.Op.Ends {
 		if covers(end.p.Eval(x.What), t) && end.p.Holds(x.When, nil) {
 			m := x.Evidence.Part("")
-			return []link{{"what " + end.request.op.Op.ID + " ends", m, x.What.Pointer}}
+			return []link{{what: "what " + end.request.op.Op.ID + " ends", mark: m, pointer: x.What.Pointer}}
 		}
 	}
 	return nil
@@ -58,7 +68,7 @@ func causeLinks(p *predicted) []link {
 	if t := f.Token; t != nil && strings.HasPrefix(f.Reason, "token.") {
 		pointer := "/x-session/tokens/" + t.Name
 		part := func(what, name string) []link {
-			return []link{{what + " of the token " + t.Name, t.Evidence.Part(name), pointer}}
+			return []link{{what: what + " of the token " + t.Name, mark: t.Evidence.Part(name), pointer: pointer}}
 		}
 		switch {
 		case strings.HasPrefix(f.Reason, "token.expired"):
@@ -74,7 +84,7 @@ func causeLinks(p *predicted) []link {
 		return nil
 	}
 	if e, pointer := f.Cause(); e.Given() {
-		return []link{{"the condition", e.Part("refusal"), pointer}}
+		return []link{{what: "the condition", mark: e.Part("refusal"), pointer: pointer}}
 	}
 	return nil
 }

@@ -43,7 +43,10 @@ func (p *Plan) rule(pointer string, m specs.Mark) Rule {
 	if len(m.Sources) > 0 {
 		r.Evidence += " " + strings.Join(m.Sources, " ")
 	}
-	if m.Reason != "" {
+	switch {
+	case strings.HasPrefix(m.Reason, lawPrefix):
+		r.Evidence = m.Reason
+	case m.Reason != "":
 		r.Evidence += " " + m.Reason
 	}
 	for _, s := range m.Sources {

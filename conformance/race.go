@@ -68,7 +68,7 @@ func (b *builder) onceOnly(op *specs.Operation, f *found) {
 		}
 		k := c.p.Consume[0].Kind
 		cs := b.makeCase(c, "law", fmt.Sprintf("%s: of %d that redeem one token %s at once, one wins", op.ID, rivals, k.Name),
-			link{"the single use", k.Evidence.Part("use"), "/x-session/tokens/" + k.Name})
+			link{what: "the single use", mark: k.Evidence.Part("use"), pointer: "/x-session/tokens/" + k.Name})
 		last := *cs.steps[len(cs.steps)-1]
 		last.parallel = true
 		last.purpose += fmt.Sprintf(", %d times at once", rivals)

@@ -248,7 +248,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		x.v.Exchanges = append(x.v.Exchanges, ex)
 		if last && ctx.Err() == nil {
 			x.v.Status = Failed
-			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer: " + st.outcome, Got: ex.Error, Severity: x.c.Severity, Rule: x.c.Rule})
+			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer (" + st.outcome + ")", Got: ex.Error, Severity: x.c.Severity, Rule: x.c.Rule})
 			return false
 		}
 		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") got no answer", err)
@@ -274,7 +274,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		why := "went otherwise"
 		if len(c.out) > 0 {
 			m := c.out[0]
-			why = "wanted " + m.Wanted + ", and " + m.Got
+			why = "wanted " + m.Wanted + ", and got " + m.Got
 		}
 		x.v.Why = x.r.mask.Text(fmt.Sprintf("step %d (%s) %s", i+1, st.purpose, why))
 	}
