@@ -3,7 +3,6 @@ package conformance
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -260,7 +259,7 @@ func (b *builder) outcomes(op *specs.Operation, f *found) {
 			b.refusal(op, c)
 			continue
 		}
-		name := c.p.Outcome() + b.by(op, c) + b.form(c)
+		name := c.p.Answer.Pointer + b.by(op, c) + b.form(c)
 		if seen[name] {
 			continue
 		}
@@ -329,6 +328,12 @@ func short(typ string) string {
 
 func (b *builder) refusal(op *specs.Operation, c *candidate) {
 	reason := c.p.Failure.Reason
+	if c.proof != nil {
+		cs := b.makeCase(c, "failure", fmt.Sprintf("%s refuses %s, which is not offered", op.ID, c.proof.As),
+			link{what: "the proof", mark: c.proof.Evidence.Part(""), pointer: c.proof.Pointer})
+		b.add(cs, op.ID, "not-offered", slug(c.proof.As))
+		return
+	}
 	title := fmt.Sprintf("%s refuses: %s", op.ID, reason)
 	if c.how != "" {
 		title += " (" + c.how + ")"
@@ -367,157 +372,6 @@ func (b *builder) lives(op *specs.Operation, f *found) {
 			b.add(cs, op.ID, "token.lives", slug(k.Name))
 		}
 	}
-}
-
-// probe is the simplest request that says whether a token lives.
-type probe struct {
-	c    *candidate
-	cost int
-}
-
-// probes finds one for each kind of token that a way holds.
-func (b *builder) probes(e *explorer, w *way) map[string]*candidate {
-	if e.probing == nil {
-		e.probing = map[*way]map[string]*candidate{}
-	}
-	if out, ok := e.probing[w]; ok {
-		return out
-	}
-	best := map[string]probe{}
-	for _, op := range b.p.Contract.Operations {
-		if !e.offered(w, op) {
-			continue
-		}
-		for _, c := range e.plain(w, op, maxFurther) {
-			if c.p.Failure != nil || len(c.p.Creates)+len(c.p.Sets) > 0 {
-				continue
-			}
-			tokens := e.tokens(c)
-			cost := 10*len(tokens) + 20*(len(c.p.Ends)+len(c.p.Issue)+len(c.p.Consume)+len(c.p.Opens)) + len(c.filling.roles)
-			if c.request.op.Op.Method != "GET" {
-				cost += 5
-			}
-			for _, t := range tokens {
-				if old, ok := best[t.slot.name]; !ok || cost < old.cost {
-					best[t.slot.name] = probe{c, cost}
-				}
-			}
-		}
-	}
-	out := map[string]*candidate{}
-	for k, x := range best {
-		out[k] = x.c
-	}
-	e.probing[w] = out
-	return out
-}
-
-// effects makes, for each operation that changes something, the cases that say
-// what has become of each token: of the session, of another session of the same
-// account, of another account.
-func (b *builder) effects(op *specs.Operation, f *found) {
-	if len(op.Ends)+len(op.Keeps)+len(op.Opens)+len(op.Issues) == 0 {
-		return
-	}
-	done := map[string]bool{}
-	for _, c := range f.bases() {
-		if len(c.way.steps) == 0 || c.way.via == "" {
-			continue
-		}
-		others := c.e.others(c.way)
-		for i, w := range append([]*way{c.way}, others...) {
-			whose := []string{"own", "same-account", "other-account"}[min(i, 2)]
-			b.effect(c, w, i == 0, whose, done)
-		}
-	}
-}
-
-// effect probes every token of one login after a request.
-func (b *builder) effect(c *candidate, w *way, own bool, whose string, done map[string]bool) {
-	op := c.request.op.Op
-	n := len(c.way.steps)
-	probes := b.probes(c.e, w)
-	kinds := make([]string, 0, len(probes))
-	for k := range probes {
-		kinds = append(kinds, k)
-	}
-	sort.Strings(kinds)
-	for _, kind := range kinds {
-		pc := probes[kind]
-		before := slices.Clone(c.way.steps)
-		request := pc.request
-		if !own {
-			before = append(before, shiftSteps(w.steps, n)...)
-			request = shiftRequest(request, n)
-		}
-		look := func(purpose string) *step { return &step{request: request, purpose: purpose} }
-		steps := slices.Clone(before)
-		if len(pc.p.Consume) == 0 && len(pc.p.Ends) == 0 {
-			steps = append(steps, look("see that the token "+kind+" lives"))
-		}
-		steps = append(steps, c.step(""))
-		state, err := c.e.walk(steps)
-		if err != nil || !steps[len(steps)-1].success {
-			continue
-		}
-		if len(steps) > len(before)+1 && !steps[len(before)].success {
-			continue // it was dead before: nothing to see
-		}
-		g := pc.filling.clone()
-		g.r = request
-		x := c.e.tryIn(state, g)
-		if x == nil {
-			continue
-		}
-		alive := x.p.Failure == nil
-		if !alive && !strings.HasPrefix(x.p.Failure.Reason, "token.") {
-			continue
-		}
-		word := "lives"
-		if !alive {
-			word = "dead"
-		}
-		key := op.ID + c.p.Outcome() + whose + kind + word
-		if done[key] {
-			continue
-		}
-		done[key] = true
-		links := b.survival(c, state, kind, alive, own, whose)
-		final := look(fmt.Sprintf("use the token %s of %s", kind, map[string]string{"own": "the same login", "same-account": "another login of the same account", "other-account": "another account"}[whose]))
-		final.outcome, final.success = x.p.Outcome(), alive
-		x.how = ""
-		title := fmt.Sprintf("after %s, the token %s of %s is %s", op.ID, kind, strings.ReplaceAll(whose, "-", " "), map[bool]string{true: "alive", false: "dead"}[alive])
-		cs := b.caseOf(append(steps, final), x, "session", title, links...)
-		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path // it is about what this one did
-		b.add(cs, op.ID, slug(c.p.Outcome()), "then", whose, slug(kind), word)
-	}
-}
-
-// survival is what a token's life or death after a request rests on.
-func (b *builder) survival(c *candidate, state *way, kind string, alive, own bool, whose string) []link {
-	op := c.request.op.Op
-	pointer := op.Pointer + "/x-session"
-	if whose == "other-account" {
-		return []link{lawOf(specs.Documented, "what one account does ends nothing of another's")}
-	}
-	list, word := op.Keeps, "what it keeps"
-	if !alive {
-		list, word = op.Ends, "what it ends"
-	}
-	best := -1
-	var out link
-	for _, x := range list {
-		if !c.p.Holds(x.When, nil) {
-			continue
-		}
-		if m := x.Evidence.Part(""); int(m.Level) > best {
-			best, out = int(m.Level), link{what: word, mark: m, pointer: x.What.Pointer}
-		}
-	}
-	if best < 0 {
-		return []link{{what: word, mark: specs.Mark{Level: specs.Inferred, Reason: "the contract says nothing of it"}, pointer: pointer}}
-	}
-	return []link{out}
 }
 
 // laws makes the cases of what holds for every contract.
@@ -600,7 +454,7 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 			continue
 		}
 		done[class] = true
-		law := lawOf(specs.Observed, "a refused request changes nothing")
+		law := lawOf(specs.Documented, "a refused request changes nothing")
 		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
 		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
 	}

@@ -231,7 +231,7 @@ func (c *comparison) body(pointer string) {
 	if pointer != "" {
 		if v, err := c.plan.Contract.Schemas.Compile(pointer, schema.Response); err == nil {
 			for _, f := range v.Validate(c.a.body) {
-				c.add("body", f.Pointer, f.Message, c.show(f.Pointer), shape, c.pointer)
+				c.add("body", f.Pointer, f.Message, c.show(f.Pointer), c.part(f.Pointer, "shape"), c.pointer)
 			}
 		}
 	}

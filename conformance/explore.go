@@ -40,6 +40,10 @@ type candidate struct {
 	links []link
 	// settings that the state has, over the target's.
 	settings map[string]any
+	// tag tells it apart where its outcome alone does not; proof is the one that it
+	// is about then.
+	tag   string
+	proof *specs.Proof
 	// dead and wait say how long the clock goes on before the request: see step.
 	dead *slot
 	wait time.Duration
@@ -59,7 +63,7 @@ type explorer struct {
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
 	ending     map[*way][]*candidate
-	probing    map[*way]map[string]*candidate
+	probing    map[*way]map[string]probe
 }
 
 // newExplorer finds the states that requests are tried in. light: a few of them,
@@ -272,6 +276,9 @@ func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
 
 // key tells outcomes apart.
 func (c *candidate) key() string {
+	if c.tag != "" {
+		return c.tag
+	}
 	if f := c.p.Failure; f != nil {
 		return f.Reason + "/" + c.field
 	}
@@ -396,6 +403,11 @@ func (e *explorer) fillings(p *prover, op *specs.Operation, most int) []*filling
 	if len(accs) == 0 {
 		accs = []*specs.Proof{nil}
 	}
+	return e.fillAll(p, op, secs, accs, most)
+}
+
+// fillAll fills every combination of schemes and a proof of accepts.
+func (e *explorer) fillAll(p *prover, op *specs.Operation, secs [][]*specs.Proof, accs []*specs.Proof, most int) []*filling {
 	type start struct {
 		proofs []*specs.Proof
 		r      *request

@@ -110,6 +110,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 	if !e.light {
 		e.pairs(f, op, bases)
 	}
+	e.notOffered(f, op)
 	return f
 }
 
@@ -158,6 +159,65 @@ func (e *explorer) offers(op *specs.Operation, p *specs.Proof) bool {
 	s.store.Update(func(tx session.Tx) { ok = s.machine.Offers(op, p, session.Moment{Now: s.now, Tx: tx}) })
 	return ok
 }
+
+// notOffered tries the proofs that the settings leave out: who comes with one is
+// refused.
+func (e *explorer) notOffered(f *found, op *specs.Operation) {
+	var secs [][]*specs.Proof
+	var accs []*specs.Proof
+	for _, alt := range op.Security {
+		if slices.ContainsFunc(alt, func(p *specs.Proof) bool { return !e.offers(op, p) }) {
+			secs = append(secs, alt)
+		}
+	}
+	for _, p := range op.Accepts {
+		if !e.offers(op, p) && !dependsOnRequest(p.When) {
+			accs = append(accs, p)
+		}
+	}
+	try := func(sec, acc *specs.Proof, secs [][]*specs.Proof, accs []*specs.Proof) {
+		about := acc
+		if about == nil {
+			about = sec
+		}
+		tag := "not offered " + about.Pointer
+		for _, w := range e.ways {
+			if f.by[tag] != nil || !e.offered(w, op) {
+				return
+			}
+			w.shadow.store.Update(func(tx session.Tx) {
+				p := &prover{w: w, op: e.ops[op.ID], tx: tx}
+				for _, g := range e.fillAll(p, op, secs, accs, maxNotOffered) {
+					c := e.try(w, g, tx)
+					if c == nil || c.p.Failure == nil {
+						continue
+					}
+					c.tag, c.proof, c.how = tag, about, "with "+about.As+", which is not offered"
+					f.add(c)
+					return
+				}
+			})
+		}
+	}
+	for _, alt := range secs {
+		try(alt[0], nil, [][]*specs.Proof{alt}, []*specs.Proof{nil})
+	}
+	for _, acc := range accs {
+		var with [][]*specs.Proof
+		for _, alt := range op.Security {
+			if !slices.ContainsFunc(alt, func(p *specs.Proof) bool { return !e.offers(op, p) }) {
+				with = append(with, alt)
+			}
+		}
+		if len(with) == 0 {
+			with = [][]*specs.Proof{nil}
+		}
+		try(nil, acc, with, []*specs.Proof{acc})
+	}
+}
+
+// maxNotOffered bounds the requests that are tried for each of them.
+const maxNotOffered = 8
 
 // deviate tries a request that differs in one place.
 func (e *explorer) deviate(f *found, c *candidate, ds ...deviation) {
@@ -408,10 +468,8 @@ func (e *explorer) stranger(f *found, c *candidate, w *way, l specs.Location, s 
 // others are states like this one: the same account again, and another account.
 func (e *explorer) others(w *way) []*way {
 	out := []*way{w}
-	for _, x := range e.ways {
-		if x != w && x.via == w.via && x.who != w.who {
-			return append(out, x)
-		}
+	if x := e.otherAccount(w); x != nil {
+		out = append(out, x)
 	}
 	return out
 }

@@ -91,18 +91,21 @@ func (c *control) Clock() admin.Clock {
 
 func (c *control) SetClock(in admin.SetClock) (admin.Clock, error) {
 	clock := c.world.clock
-	err := clock.try(func() {
-		if in.Freeze != nil {
-			clock.freeze(*in.Freeze)
-		}
-		if in.Run {
-			clock.run()
-		}
-		if in.Advance != nil {
-			clock.advance(*in.Advance)
-		}
-	})
+	err := clock.try(func() { move(clock, in) })
 	return c.Clock(), err
+}
+
+// move does what a call of the control API says; inside try.
+func move(clock *Clock, in admin.SetClock) {
+	if in.Freeze != nil {
+		clock.freeze(*in.Freeze)
+	}
+	if in.Run {
+		clock.run()
+	}
+	if in.Advance != nil {
+		clock.advance(*in.Advance)
+	}
 }
 
 func (c *control) Requests(f admin.Filter) any {
@@ -163,7 +166,30 @@ func (c *control) Fail(in admin.Fail) error {
 	return c.world.Fail(in.System, in.Operation, in.Reason, in.Times)
 }
 
-func (c *control) Reset() { c.world.Reset() }
+func (c *control) Reset(in admin.Reset) error {
+	states := make(map[string]*state, len(in.Settings))
+	for name, set := range in.Settings {
+		sys, err := c.server.system(name)
+		if err != nil {
+			return err
+		}
+		states[name] = c.world.newState(sys)
+		var profile *string
+		if set.Profile != "" {
+			profile = &set.Profile
+		}
+		if err := c.world.changeState(states[name], sys, profile, set.Values); err != nil {
+			return err
+		}
+	}
+	clock := c.world.clock
+	return c.world.again(states, func() error {
+		return clock.try(func() {
+			clock.reset()
+			move(clock, in.Clock)
+		})
+	})
+}
 
 func (c *control) describeWorld(w *World, r *http.Request) admin.World {
 	out := admin.World{Name: w.name, BaseURL: c.root(w, r), Now: w.clock.Now(), Requests: len(w.journal.entries()), Systems: []admin.WorldSystem{}}

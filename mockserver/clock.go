@@ -122,5 +122,7 @@ func (c *Clock) Frozen() bool {
 func (c *Clock) Reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.frozen = time.Time{}, nil
+	c.reset()
 }
+
+func (c *Clock) reset() { c.at, c.frozen = time.Time{}, nil }

@@ -275,6 +275,57 @@ func TestAResetBeginsTheWorldAgain(t *testing.T) {
 	}
 }
 
+func TestAResetMaySayHowTheWorldBeginsAgain(t *testing.T) {
+	p, _ := startPanel(t)
+	body := `{"clock":{"freeze":"2026-01-01T00:00:00Z","advance":"1h"},"settings":{"wedia":{"values":{"tokenShortLifeTime":"2s"}}}}`
+	start := time.Date(2026, 1, 1, 1, 0, 0, 0, time.UTC)
+	for range 2 {
+		token := p.login()
+		p.must("POST", "/reset", body)
+		if v := p.setting("tokenShortLifeTime"); v != "2s" {
+			t.Errorf("the setting is %v, want what the reset said", v)
+		}
+		if now := p.now(); !now.Equal(start) {
+			t.Errorf("it is %s, want %s", now, start)
+		}
+		p.refuses(token, "token.unknown.access", "after a reset")
+		p.must("POST", "/clock", `{"advance":"1s"}`)
+	}
+	p.must("POST", "/reset", `{"settings":{"wedia":{"profile":"seed-example"}}}`)
+	if v := p.setting("tokenShortLifeTime"); v == "2s" {
+		t.Error("a setting outlives the reset that follows")
+	}
+	p.must("POST", "/reset", "")
+	if since := time.Since(p.now()); since > time.Minute || since < -time.Minute || p.setting("tokenShortLifeTime") != "20m0s" {
+		t.Errorf("after a reset without a body the clock is %s off, the setting %v", since, p.setting("tokenShortLifeTime"))
+	}
+}
+
+func TestAResetThatIsWrongResetsNothing(t *testing.T) {
+	p, _ := startPanel(t)
+	p.must("POST", "/clock", `{"freeze":"2026-02-02T00:00:00Z"}`)
+	token := p.login()
+	for body, says := range map[string]string{
+		`{"clock":{"freeze":"tomorrow"}}`: "clock: freeze",
+		`{"clock":{}}`:                    "say what to do",
+		`{"clock":{"freeze":"9998-12-31T00:00:00Z","advance":"48h"}}`:                  "a clock goes from",
+		`{"settings":{"weida":{}}}`:                                                    `did you mean "wedia"?`,
+		`{"settings":{"wedia":{"profile":"sede-example"}}}`:                            `did you mean "seed-example"?`,
+		`{"settings":{"wedia":{"values":{"tokenShortLifeTime":"soon"}}}}`:              "tokenShortLifeTime",
+		`{"settings":{"wedia":{"values":{"tokenShortLifeTime":"2s","nothing":true}}}}`: "no setting",
+		`{"freeze":"2026-01-01T00:00:00Z"}`:                                            "freeze",
+	} {
+		s := p.do("POST", "/__admin/reset", body)
+		if s.status != http.StatusBadRequest || !strings.Contains(strings.ReplaceAll(s.body, `\"`, `"`), says) {
+			t.Errorf("%s: %d %s, want 400 and %q", body, s.status, s.body, says)
+		}
+	}
+	p.accepts(token, "after resets that were refused")
+	if now := p.now(); now.Format(time.DateOnly) != "2026-02-02" || p.setting("tokenShortLifeTime") != "20m0s" {
+		t.Errorf("after resets that were refused it is %s, and the setting is %v", now, p.setting("tokenShortLifeTime"))
+	}
+}
+
 func TestALaidFailureIsAnsweredAsOftenAsWasAskedAndThenNoMore(t *testing.T) {
 	p, m := startPanel(t)
 	_, root := p.world(`{}`)

@@ -76,16 +76,21 @@ func (w *World) state(sys *system) *state {
 	if st := w.states[sys.name()]; st != nil {
 		return st
 	}
-	st := &state{
-		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name()), Keys: &sys.keys, Twist: sys.twist},
-		store:   session.NewMemory(sys.seed),
-		profile: w.server.config.profiles[sys.name()],
-	}
+	st := w.newState(sys)
 	if w.states == nil {
 		w.states = map[string]*state{}
 	}
 	w.states[sys.name()] = st
 	return st
+}
+
+// newState is a system as it is at the start.
+func (w *World) newState(sys *system) *state {
+	return &state{
+		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name()), Keys: &sys.keys, Twist: sys.twist},
+		store:   session.NewMemory(sys.seed),
+		profile: w.server.config.profiles[sys.name()],
+	}
 }
 
 // rand is a source of randomness of one system in one world. The same seed and
@@ -99,11 +104,20 @@ func (w *World) rand(system string) *rand.Rand {
 // Reset brings the world back to its beginning: accounts, sessions, settings,
 // clock and journal.
 func (w *World) Reset() {
+	_ = w.again(nil, func() error { w.clock.Reset(); return nil })
+}
+
+// again is Reset with other states than those of the start, and another way to
+// set the clock, which may refuse: then nothing has happened.
+func (w *World) again(states map[string]*state, clock func() error) error {
 	w.mu.Lock()
-	w.states = nil
-	w.mu.Unlock()
-	w.clock.Reset()
+	defer w.mu.Unlock()
+	if err := clock(); err != nil {
+		return err
+	}
+	w.states = states
 	w.journal.reset()
+	return nil
 }
 
 // Journal returns the exchanges of the world, oldest first, secrets masked.
@@ -211,6 +225,12 @@ func (w *World) change(system string, profile *string, settings map[string]any) 
 	if err != nil {
 		return err
 	}
+	return w.changeState(w.state(sys), sys, profile, settings)
+}
+
+// changeState is change for a state that may not be the world's yet.
+func (w *World) changeState(st *state, sys *system, profile *string, settings map[string]any) (err error) {
+	system := sys.name()
 	typed := make(map[string]any, len(settings))
 	for name, v := range settings {
 		s := sys.contract.Setting(name)
@@ -227,7 +247,6 @@ func (w *World) change(system string, profile *string, settings map[string]any) 
 			return err
 		}
 	}
-	st := w.state(sys)
 	st.store.Update(func(session.Tx) {
 		next := base
 		if next == nil {

@@ -3,6 +3,7 @@ package specs
 import (
 	"slices"
 	"sort"
+	"strings"
 )
 
 // SettingsIn returns the names of the settings that expressions hang on, also
@@ -34,11 +35,18 @@ func (c *Contract) Gates(op *Operation, reason string) []*Expr {
 				out = append(out, n.That)
 			}
 		}
-		if k.Locks != nil && len(reason) > len("credentials.locked") && reason[:len("credentials.locked")] == "credentials.locked" {
+		if k.Locks != nil && strings.HasPrefix(reason, "credentials.locked") {
 			out = append(out, k.Locks.After)
 		}
 	}
-	kind := reason[lastDot(reason)+1:]
+	if strings.HasPrefix(reason, "token.revoked") {
+		for _, o := range c.Operations {
+			for _, x := range o.Ends {
+				out = append(out, o.Offered, x.When)
+			}
+		}
+	}
+	kind := reason[strings.LastIndexByte(reason, '.')+1:]
 	if k := c.Token(kind); k != nil {
 		out = append(out, k.Lifetime, k.Idle)
 		out = append(out, k.Caps...)
@@ -59,15 +67,6 @@ func (c *Contract) Gates(op *Operation, reason string) []*Expr {
 		}
 	})
 	return out
-}
-
-func lastDot(s string) int {
-	for i := len(s) - 1; i >= 0; i-- {
-		if s[i] == '.' {
-			return i
-		}
-	}
-	return -1
 }
 
 type dependence struct {

@@ -122,8 +122,8 @@ func word(s string) string {
 		}
 		return '_'
 	}, s)
-	if len(s) > 80 {
-		s = s[:80]
+	if len(s) > 120 {
+		s = s[:120]
 	}
 	return s
 }

@@ -144,7 +144,7 @@ func (m *maker) takes(kind string) bool {
 func (m *maker) open(i int, o *specs.Open) {
 	op := m.op
 	when := m.gate.may(op, o.When)
-	r := m.rule(op.Pointer+"/x-session/opens", 0, works(op))
+	r := m.rule(op.Pointer+"/x-session/opens", 0, works(op), m.protected(""))
 	if o.Over != nil {
 		m.add("over-lost", op.ID, o.Over.Src, op.ID+" forgets the session below the one that it opens.", r, m.with(func(x *specs.Operation) {
 			c := *o

@@ -104,7 +104,7 @@ func (m *maker) proof(p *specs.Proof, security bool) {
 		}
 	}
 	for i, t := range p.Tolerate {
-		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), r, m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
+		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
 	}
 	for i, b := range p.May {
 		m.add("option-ignored", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s does not look at %s.", op.ID, b.At.Describe()), m.rule(b.Pointer, b.Line, own), m.edited(p, func(x *specs.Proof) { x.May = without(x.May, i) }), when...)

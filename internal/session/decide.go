@@ -59,7 +59,11 @@ func (m *Machine) MediaType(op *specs.Operation, req *Request, now Moment) strin
 }
 
 func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
-	return &scope{m: m, tx: at.Tx, now: at.Now, req: req, op: op}
+	s := &scope{m: m, tx: at.Tx, now: at.Now, req: req, op: op}
+	if m.Partial {
+		s.untold = &untold{}
+	}
+	return s
 }
 
 // Decide says what the request means at this moment. It changes nothing. The
@@ -120,7 +124,7 @@ func (d *Decision) decide() *Failure {
 		return f
 	}
 	for _, n := range d.Op.Needs {
-		if ok, undecided := n.That.Holds(s); !ok {
+		if ok, undecided := d.holds(n, s); !ok {
 			d.note(undecided)
 			return d.needFailure(n)
 		}

@@ -119,7 +119,11 @@ func (m *Machine) share(key []byte, facts map[string]any) map[string]any {
 // fact gives the members of an object the order of the fact's schema: an
 // expression makes a map, which has none, and a JWT writes what it is given.
 func (d *Decision) fact(w specs.NamedValue) any {
+	before := d.scope.untold.mark()
 	v := d.factValue(w)
+	if len(d.scope.untold.since(before)) > 0 {
+		return unknownFact{}
+	}
 	m, ok := v.(map[string]any)
 	if !ok {
 		return v
@@ -186,7 +190,7 @@ func (d *Decision) create(c *specs.Create) {
 		}
 	}
 	maps.Copy(fields, d.values(c.Record, c.Values, c.All))
-	r := &Record{Kind: c.Record, Fields: fields}
+	r := &Record{Kind: c.Record, Fields: fields, Made: true}
 	if key, ok := value.Text(fields[c.Record.Key]); ok {
 		r.Key = key
 	}

@@ -55,8 +55,12 @@ type Bound struct {
 func (d *Decision) bound(tokens []string, v *specs.Value) Bound {
 	b := Bound{Tokens: tokens, Value: v, Known: true}
 	for _, r := range v.Refs() {
+		before := d.scope.untold.mark()
 		if t, ok := r.Raw(d.scope).(time.Time); ok {
 			b.Instant = t
+		}
+		if len(d.scope.untold.since(before)) > 0 {
+			b.Known = false
 		}
 		if r.At != nil {
 			continue
@@ -67,11 +71,6 @@ func (d *Decision) bound(tokens []string, v *specs.Value) Bound {
 		}
 		for _, p := range r.Path {
 			switch x := x.(type) {
-			case *Record:
-				if f, ok := x.Kind.Fields[p]; ok {
-					_, told := x.Fields[p]
-					b.Known = b.Known && (told || f.Schema == nil || !d.scope.m.Partial)
-				}
 			case *Session:
 				b.Known = b.Known && (p != "id" || !x.Guessed)
 			case *Token:

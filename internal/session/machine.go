@@ -201,6 +201,7 @@ type Decision struct {
 	below   bool           // the session that is issued for lies below another: no answer tells its tokens
 	made    []*Token
 	watch   bool // Render says what is bound
+	assumed []Assumption
 }
 
 type setRecord struct {

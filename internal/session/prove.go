@@ -517,8 +517,11 @@ func (d *Decision) recordNeeds() *Failure {
 		inner := *d.scope
 		inner.local = map[string]any{n.record.Kind.Name: n.record}
 		for _, need := range n.record.Kind.Needs {
-			ok, undecided := need.That.Holds(&inner)
-			if ok || tolerated(n.proof, need.Else) {
+			if tolerated(n.proof, need.Else) {
+				continue
+			}
+			ok, undecided := d.holds(need, &inner)
+			if ok {
 				continue
 			}
 			d.note(undecided)

@@ -30,6 +30,7 @@ type scope struct {
 	self      *Token // inside tokens
 	local     map[string]any
 	computing map[string]bool
+	untold    *untold // nil: everything is told
 }
 
 // setRole makes a role known. The maps of a scope are made when they are first
@@ -253,6 +254,10 @@ func (s *scope) let(name string) any {
 
 func (s *scope) fact(facts map[string]any, f specs.Fact) any {
 	v := facts[f.Name]
+	if v == (unknownFact{}) {
+		s.untold.add("session", f.Name)
+		return nil
+	}
 	if f.Record == "" || v == nil {
 		return v
 	}
@@ -317,7 +322,10 @@ func (s *scope) recordMember(r *Record, name string) any {
 		}
 		return tokenOrNil(s.limited(r, name))
 	}
-	v := r.Fields[name]
+	v, told := r.Fields[name]
+	if !told && !r.Made {
+		s.untold.add(r.Kind.Name, name)
+	}
 	if f.Refers == "" || v == nil {
 		return v
 	}
@@ -326,14 +334,20 @@ func (s *scope) recordMember(r *Record, name string) any {
 		if !ok {
 			return nil
 		}
-		return recordOrNil(s.tx.Record(f.Refers, key))
+		other := s.tx.Record(f.Refers, key)
+		if other == nil {
+			s.untold.add(r.Kind.Name, name)
+		}
+		return recordOrNil(other)
 	}
 	list, _ := v.([]any)
 	out := make([]any, 0, len(list))
 	for _, e := range list {
 		if key, ok := value.Text(e); ok {
-			if r := s.tx.Record(f.Refers, key); r != nil {
-				out = append(out, r)
+			if other := s.tx.Record(f.Refers, key); other != nil {
+				out = append(out, other)
+			} else {
+				s.untold.add(r.Kind.Name, name)
 			}
 		}
 	}

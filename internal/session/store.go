@@ -15,6 +15,8 @@ type Record struct {
 	Key    string
 	Fields map[string]any
 
+	// Made: a request made it, so that what it lacks it does not have.
+	Made        bool
 	Wrong       int       // wrong secrets in a row
 	LockedUntil time.Time // zero: not locked; Forever: until reset
 	Note        string

@@ -38,7 +38,7 @@ type Control interface {
 	Settings(system string) (Settings, error)
 	Set(system, profile string, settings map[string]any) error
 	Fail(Fail) error
-	Reset()
+	Reset(Reset) error
 	NewWorld(in NewWorld, r *http.Request) (World, error)
 	Worlds(r *http.Request) []World
 	World(name string, r *http.Request) (World, error)
@@ -106,6 +106,19 @@ type SetClock struct {
 	Advance *time.Duration
 	Freeze  *time.Time
 	Run     bool
+}
+
+// Reset says how a world begins again; the zero value is as at the start.
+type Reset struct {
+	Clock SetClock
+	// Settings are laid over those of the start, by system.
+	Settings map[string]ChangeSettings
+}
+
+// ChangeSettings is a profile to take, and settings over it.
+type ChangeSettings struct {
+	Profile string         `json:"profile"`
+	Values  map[string]any `json:"values"`
 }
 
 // Filter chooses exchanges.
@@ -299,40 +312,48 @@ func (a *api) health(w http.ResponseWriter, r *http.Request)  { write(w, 200, a.
 func (a *api) systems(w http.ResponseWriter, r *http.Request) { write(w, 200, a.control(r).Systems(r)) }
 func (a *api) clock(w http.ResponseWriter, r *http.Request)   { write(w, 200, a.control(r).Clock()) }
 
-func (a *api) setClock(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Advance *string `json:"advance"`
-		Freeze  *string `json:"freeze"`
-		Run     bool    `json:"run"`
-	}
-	if err := read(r, &in); err != nil {
-		failed(w, err)
-		return
-	}
+// clockBody is SetClock as it is written.
+type clockBody struct {
+	Advance *string `json:"advance"`
+	Freeze  *string `json:"freeze"`
+	Run     bool    `json:"run"`
+}
+
+func (in clockBody) parse() (set SetClock, err error) {
 	if in.Advance == nil && in.Freeze == nil && !in.Run {
-		failed(w, errors.New(`say what to do: {"advance":"20m"}, {"freeze":"2026-01-01T00:00:00Z"} or {"run":true}`))
-		return
+		return set, errors.New(`say what to do: {"advance":"20m"}, {"freeze":"2026-01-01T00:00:00Z"} or {"run":true}`)
 	}
 	if in.Freeze != nil && in.Run {
-		failed(w, errors.New("freeze and run exclude each other"))
-		return
+		return set, errors.New("freeze and run exclude each other")
 	}
-	set := SetClock{Run: in.Run}
+	set.Run = in.Run
 	if in.Freeze != nil {
 		at, err := time.Parse(time.RFC3339, *in.Freeze)
 		if err != nil {
-			failed(w, errors.New("freeze is a time such as 2026-01-01T00:00:00Z"))
-			return
+			return set, errors.New("freeze is a time such as 2026-01-01T00:00:00Z")
 		}
 		set.Freeze = &at
 	}
 	if in.Advance != nil {
 		d, err := specs.ParseDuration(*in.Advance)
 		if err != nil {
-			failed(w, errors.New("advance is a duration such as 20m, 90s, 24h or 30d"))
-			return
+			return set, errors.New("advance is a duration such as 20m, 90s, 24h or 30d")
 		}
 		set.Advance = &d
+	}
+	return set, nil
+}
+
+func (a *api) setClock(w http.ResponseWriter, r *http.Request) {
+	var in clockBody
+	if err := read(r, &in); err != nil {
+		failed(w, err)
+		return
+	}
+	set, err := in.parse()
+	if err != nil {
+		failed(w, err)
+		return
 	}
 	c, err := a.control(r).SetClock(set)
 	if err != nil {
@@ -376,10 +397,7 @@ func (a *api) settings(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) setSettings(w http.ResponseWriter, r *http.Request) {
-	var in struct {
-		Profile string         `json:"profile"`
-		Values  map[string]any `json:"values"`
-	}
+	var in ChangeSettings
 	if err := read(r, &in); err != nil {
 		failed(w, fmt.Errorf(`%w; write {"values":{"name":"value"}} or {"profile":"name"}`, err))
 		return
@@ -406,7 +424,24 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) reset(w http.ResponseWriter, r *http.Request) {
-	a.control(r).Reset()
+	var in struct {
+		Clock    *clockBody                `json:"clock"`
+		Settings map[string]ChangeSettings `json:"settings"`
+	}
+	err := read(r, &in)
+	set := Reset{Settings: in.Settings}
+	if err == nil && in.Clock != nil {
+		if set.Clock, err = in.Clock.parse(); err != nil {
+			err = fmt.Errorf("clock: %w", err)
+		}
+	}
+	if err == nil {
+		err = a.control(r).Reset(set)
+	}
+	if err != nil {
+		failed(w, err)
+		return
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -1,0 +1,253 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// probe is a request that says whether a token lives, and what it costs.
+type probe struct {
+	c    *candidate
+	slot *slot // the token in it
+	cost int
+}
+
+// probes finds the simplest one for each kind of token that a way holds.
+func (b *builder) probes(e *explorer, w *way) map[string]probe {
+	if e.probing == nil {
+		e.probing = map[*way]map[string]probe{}
+	}
+	if out, ok := e.probing[w]; ok {
+		return out
+	}
+	best := map[string]probe{}
+	for _, op := range b.p.Contract.Operations {
+		if !e.offered(w, op) {
+			continue
+		}
+		for _, c := range e.plain(w, op, maxFurther) {
+			if c.p.Failure != nil || len(c.p.Creates)+len(c.p.Sets) > 0 {
+				continue
+			}
+			tokens := e.tokens(c)
+			cost := 10*len(tokens) + 20*(len(c.p.Ends)+len(c.p.Issue)+len(c.p.Consume)+len(c.p.Opens)) + len(c.filling.roles)
+			if c.request.op.Op.Method != "GET" {
+				cost += 5
+			}
+			for _, t := range tokens {
+				if old, ok := best[t.slot.name]; (!ok || cost < old.cost) && e.tells(c, t) {
+					best[t.slot.name] = probe{c, t.slot, cost}
+				}
+			}
+		}
+	}
+	e.probing[w] = best
+	return best
+}
+
+// tells reports whether a request is refused without this very token: one that
+// is answered to anybody says nothing of it.
+func (e *explorer) tells(c *candidate, t placed) bool {
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	s := *t.slot
+	s.change = func(string) string { return notAToken }
+	g.r.set(t.bind.At, &s)
+	x := e.tryIn(c.way, g)
+	return x != nil && x.p.Failure != nil
+}
+
+// whose says to whom a token belongs that is looked at.
+type whose string
+
+const (
+	ownLogin     whose = "own"
+	sameAccount  whose = "same-account"
+	otherAccount whose = "other-account"
+)
+
+func (w whose) words() string {
+	switch w {
+	case ownLogin:
+		return "the same login"
+	case sameAccount:
+		return "another login of the same account"
+	default:
+		return "another account"
+	}
+}
+
+// effects makes, for each operation that changes something, the cases that say
+// what has become of each token: of the session, of another session of the same
+// account, of another account.
+func (b *builder) effects(op *specs.Operation, f *found) {
+	if len(op.Ends)+len(op.Keeps)+len(op.Opens)+len(op.Issues) == 0 {
+		return
+	}
+	done := map[string]bool{}
+	for _, c := range f.bases() {
+		first := c.way
+		if len(first.steps) == 0 {
+			// A login: what becomes of the logins before it.
+			if len(c.p.Opens) == 0 {
+				continue
+			}
+			w, err := c.e.walk([]*step{c.step("")})
+			if err != nil {
+				continue
+			}
+			first = w
+		} else {
+			b.effect(c, first, ownLogin, 1, done)
+		}
+		b.effect(c, first, sameAccount, 1, done)
+		if reachesSessions(op) {
+			b.effect(c, first, sameAccount, severalLogins, done)
+		}
+		if w := c.e.otherAccount(first); w != nil {
+			b.effect(c, w, otherAccount, 1, done)
+		}
+	}
+}
+
+// severalLogins is how many logins stand before one that may end the oldest.
+const severalLogins = 3
+
+// reachesSessions reports whether an operation ends other sessions than its own.
+func reachesSessions(op *specs.Operation) bool {
+	return slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool { return strings.Contains(e.What.Src, ".sessions") })
+}
+
+// otherAccount is a state in which somebody else is logged in, the same way if
+// there is one.
+func (e *explorer) otherAccount(w *way) *way {
+	var best *way
+	least := 0
+	for _, x := range e.ways {
+		if x == w || x.who == w.who || len(x.holds) == 0 {
+			continue
+		}
+		n := 10 * sharedFacts(x.who, w.who)
+		if x.via != w.via {
+			n++
+		}
+		if best == nil || n < least {
+			best, least = x, n
+		}
+	}
+	return best
+}
+
+// sharedFacts is how many things two sessions hold both.
+func sharedFacts(a, b string) int {
+	n := 0
+	facts := strings.Fields(b)
+	for _, f := range strings.Fields(a) {
+		if slices.Contains(facts, f) {
+			n++
+		}
+	}
+	return n
+}
+
+// effect looks at every token of one login after a request. The login is that of
+// w, so many times before the request's own.
+func (b *builder) effect(c *candidate, w *way, of whose, times int, done map[string]bool) {
+	probes := b.probes(c.e, w)
+	kinds := make([]string, 0, len(probes))
+	for k := range probes {
+		kinds = append(kinds, k)
+	}
+	sort.Strings(kinds)
+	n := len(c.way.steps)
+	before := slices.Clone(c.way.steps)
+	shift := 0
+	if of != ownLogin {
+		shift = n
+		for range times {
+			before = append(before, shiftSteps(w.steps, len(before))...)
+		}
+	}
+	for _, kind := range kinds {
+		b.fate(c, probes[kind], before, shift, of, kind, done)
+	}
+}
+
+// fate makes the case of one token: it is looked at, the request is sent, it is
+// looked at again.
+func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of whose, kind string, done map[string]bool) {
+	op := c.request.op.Op
+	request := shiftRequest(pr.c.request, shift)
+	look := func(purpose string) *step { return &step{request: request, purpose: purpose} }
+	steps := slices.Clone(before)
+	looked := len(pr.c.p.Consume) == 0 && len(pr.c.p.Ends) == 0
+	if looked {
+		steps = append(steps, look("see that the token "+kind+" lives"))
+	}
+	steps = append(steps, c.step(""))
+	state, err := c.e.walk(steps)
+	if err != nil || !steps[len(steps)-1].success || looked && !steps[len(before)].success {
+		return
+	}
+	g := pr.c.filling.clone()
+	g.r = request
+	x := c.e.tryIn(state, g)
+	if x == nil || x.p.Failure != nil && !strings.HasPrefix(x.p.Failure.Reason, "token.") {
+		return
+	}
+	alive := x.p.Failure == nil
+	word := map[bool]string{true: "lives", false: "dead"}[alive]
+	key := op.ID + c.p.Outcome() + string(of) + kind + word
+	if done[key] {
+		return
+	}
+	done[key] = true
+	final := look(fmt.Sprintf("use the token %s of %s", kind, of.words()))
+	final.outcome, final.success = x.p.Outcome(), alive
+	title := fmt.Sprintf("after %s, the token %s of %s %s", op.ID, kind, of.words(), map[bool]string{true: "lives", false: "is dead"}[alive])
+	cs := b.caseOf(append(steps, final), x, "session", title, b.survival(c, steps, shiftSlot(pr.slot, shift), alive, of))
+	cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path // it is about what this one did
+	b.add(cs, op.ID, slug(c.p.Outcome()), "then", string(of), slug(kind), word)
+}
+
+// survival is what the life or death of a token after a request rests on: the
+// effect that names it, or the law that other accounts are not touched.
+func (b *builder) survival(c *candidate, steps []*step, s *slot, alive bool, of whose) link {
+	op := c.request.op.Op
+	if of == otherAccount && alive {
+		return lawOf(specs.Documented, "what one account does ends nothing of another's")
+	}
+	out := link{what: "what becomes of it", mark: specs.Mark{Level: specs.Inferred, Reason: "the contract does not say what becomes of it"}, pointer: op.Pointer + "/x-session"}
+	state, err := c.e.walk(steps[:len(steps)-1])
+	if err != nil {
+		return out
+	}
+	g := c.filling.clone()
+	g.r = c.request
+	x := c.e.tryIn(state, g)
+	if x == nil {
+		return out
+	}
+	list := op.Keeps
+	if !alive {
+		list = op.Ends
+	}
+	state.shadow.store.Update(func(tx session.Tx) {
+		thing, err := state.shadow.thing(s, tx)
+		t, ok := thing.(*session.Token)
+		if err != nil || !ok {
+			return
+		}
+		for _, e := range list {
+			if m := e.Evidence.Part(""); m.Level >= out.mark.Level && x.p.Holds(e.When, nil) && covers(x.p.Eval(e.What), t) {
+				out.mark, out.pointer = m, e.What.Pointer
+			}
+		}
+	})
+	return out
+}
