@@ -259,6 +259,10 @@ func (b *builder) outcomes(op *specs.Operation, f *found) {
 			b.refusal(op, c)
 			continue
 		}
+		if strings.HasPrefix(c.tag, "everything") {
+			b.add(b.makeCase(c, "answer", fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)), op.ID, slug(c.p.Outcome()), "with-everything")
+			continue
+		}
 		name := c.p.Answer.Pointer + b.by(op, c) + b.form(c)
 		if seen[name] {
 			continue

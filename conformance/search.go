@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
@@ -103,6 +104,9 @@ func (e *explorer) search(op *specs.Operation) *found {
 			e.deviate(f, c, d)
 		}
 		body[own] = true
+		if !e.light {
+			e.everything(f, c)
+		}
 		e.deadTokens(f, c)
 		e.strangers(f, c)
 		e.locked(f, c)
@@ -158,6 +162,55 @@ func (e *explorer) offers(op *specs.Operation, p *specs.Proof) bool {
 	s := e.empty.shadow
 	s.store.Update(func(tx session.Tx) { ok = s.machine.Offers(op, p, session.Moment{Now: s.now, Tx: tx}) })
 	return ok
+}
+
+// everything tries a request that writes with each member that its body can have
+// and does not: what is sent must be kept.
+func (e *explorer) everything(f *found, c *candidate) {
+	if c.request.media == nil || c.request.media.Schema == nil || len(c.p.Op.Sets)+len(c.p.Op.Creates) == 0 {
+		return
+	}
+	o, ok := c.request.body.(value.Object)
+	if !ok {
+		return
+	}
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	for _, p := range c.request.media.Schema.Properties() {
+		if _, present := o.Get(p.Name); present || p.Schema.ReadOnly {
+			continue
+		}
+		v, ok := e.plausible(p.Schema)
+		if !ok {
+			continue
+		}
+		with := g.r.clone()
+		with.body = value.Put(with.body, []string{p.Name}, v)
+		h := g.clone()
+		h.r = with
+		x := e.tryIn(c.way, h)
+		if x == nil || x.p.Failure != nil {
+			continue // this one is no option here
+		}
+		g.r = with
+	}
+	x := e.tryIn(c.way, g)
+	if x == nil || x.p.Failure != nil {
+		return
+	}
+	x.tag, x.how = "everything "+c.p.Op.ID, "with every member that it can have"
+	f.add(x)
+}
+
+// plausible is a value that is likely to differ from what is there.
+func (e *explorer) plausible(n *schema.Node) (any, bool) {
+	for _, v := range others(n, nil) {
+		if v != "" {
+			return v, true
+		}
+	}
+	v, err := e.empty.shadow.machine.Generate(n)
+	return v, err == nil
 }
 
 // notOffered tries the proofs that the settings leave out: who comes with one is

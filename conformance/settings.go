@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -70,6 +71,11 @@ func (b *builder) gates(op *specs.Operation) []*specs.Expr {
 			}
 		}
 	}
+	for _, x := range op.Ends {
+		// An effect that the target's settings leave out shows itself only in what
+		// becomes of other sessions.
+		out = append(out, x.When, x.What)
+	}
 	for _, r := range b.p.Contract.Refusals(op) {
 		if !f.has(r) {
 			out = append(out, b.p.Contract.Gates(op, r)...)
@@ -130,5 +136,20 @@ func (b *builder) under(name string, v any, ops []*specs.Operation) {
 				f.order = append(f.order, k)
 			}
 		}
+		if slices.Contains(b.p.Contract.SettingsIn(effectsOf(op)...), name) {
+			for _, c := range g.bases()[:min(1, len(g.bases()))] {
+				c.tag = fmt.Sprintf("under %s=%v", name, v)
+				f.add(c)
+			}
+		}
 	}
+}
+
+// effectsOf are the conditions of what an operation ends.
+func effectsOf(op *specs.Operation) []*specs.Expr {
+	var out []*specs.Expr
+	for _, x := range op.Ends {
+		out = append(out, x.When, x.What)
+	}
+	return out
 }
