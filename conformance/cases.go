@@ -56,6 +56,8 @@ type builder struct {
 	e     *explorer
 	found map[string]*found
 	ids   map[string]int
+	// nowhereDone: the case of a path that nobody has is made.
+	nowhereDone bool
 }
 
 // add gives a case its id, and puts it into the plan.
@@ -203,7 +205,7 @@ func (b *builder) labels(x *Case, c *candidate) []string {
 	if x.settings != nil {
 		out = append(out, "settings")
 	}
-	return out
+	return append(out, harms(x.steps)...)
 }
 
 // touchesOthers reports whether an operation can reach what the run did not
@@ -247,38 +249,98 @@ func (p *Plan) excluded(x *Case) string {
 	case x.Wrong > 0 && p.Target.Budgets.WrongPasswords < 0:
 		return "the target takes no wrong passwords"
 	}
-	return ""
+	return p.harm(x)
 }
 
 // outcomes makes a case of each outcome that was found.
 func (b *builder) outcomes(op *specs.Operation, f *found) {
 	seen := map[string]bool{}
+	usual := map[*specs.Answer]string{}
 	for _, k := range f.order {
 		c := f.by[k]
-		if c.p.Failure != nil {
+		switch {
+		case c.p.Failure != nil:
 			b.refusal(op, c)
 			continue
-		}
-		if strings.HasPrefix(c.tag, "everything") {
-			b.add(b.makeCase(c, "answer", fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)), op.ID, slug(c.p.Outcome()), "with-everything")
+		case c.tag != "" && !strings.HasPrefix(c.tag, "under "):
+			b.variant(op, c)
 			continue
 		}
-		name := c.p.Answer.Pointer + b.by(op, c) + b.form(c)
+		issues := issued(c)
+		if _, known := usual[c.p.Answer]; !known {
+			usual[c.p.Answer] = issues
+		}
+		other := ""
+		if issues != usual[c.p.Answer] {
+			other = "issuing-" + orNothing(issues)
+		}
+		name := other + b.by(op, c) + b.form(c)
+		if c.p.Answer != nil {
+			name = c.p.Answer.Pointer + name
+		}
 		if seen[name] {
 			continue
 		}
 		seen[name] = true
-		if c.how != "" && !strings.HasPrefix(c.how, "accepting") {
-			// It succeeds although it differs: the answer is another, or the proof.
-			b.add(b.makeCase(c, "answer", fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)), op.ID, slug(c.p.Outcome()), b.by(op, c), b.form(c))
-			continue
-		}
 		title := fmt.Sprintf("%s answers %s", op.ID, c.p.Outcome())
 		if by := b.byWords(c); by != "" {
 			title += " with " + by
 		}
-		b.add(b.makeCase(c, "answer", title), op.ID, slug(c.p.Outcome()), b.by(op, c), b.form(c))
+		if c.how != "" && !strings.HasPrefix(c.how, "accepting") {
+			title += ", " + c.how
+		}
+		b.add(b.makeCase(c, "answer", title), op.ID, slug(c.p.Outcome()), other, b.by(op, c), b.form(c))
 	}
+}
+
+// issued names the kinds of token that an answer issues.
+func issued(c *candidate) string {
+	var out []string
+	for _, i := range c.p.Issue {
+		out = append(out, slug(i.Kind.Name))
+	}
+	return strings.Join(out, "-")
+}
+
+func orNothing(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	return s
+}
+
+// variant makes the case of a request that succeeds although, or because, it
+// differs.
+func (b *builder) variant(op *specs.Operation, c *candidate) {
+	word, rest, _ := strings.Cut(c.tag, " ")
+	title := fmt.Sprintf("%s answers %s %s", op.ID, c.p.Outcome(), c.how)
+	var parts []string
+	var links []link
+	switch word {
+	case "everything":
+		parts = []string{slug(c.p.Outcome()), "with-everything"}
+	case "though":
+		parts = []string{slug(c.p.Outcome()), "though", slug(rest)}
+	case "with":
+		pointer, field, _ := strings.Cut(rest, " ")
+		parts = []string{slug(c.p.Outcome()), "with", slug(field), slug(pointer[strings.LastIndexByte(pointer, '/')+1:])}
+	default: // lock.early, lock.resets, lock.ends
+		parts = []string{word}
+		links = lockLinks(b.p.Contract, c)
+	}
+	b.add(b.makeCase(c, "answer", title, links...), append([]string{op.ID}, parts...)...)
+}
+
+// lockLinks are what a lock rests on.
+func lockLinks(c *specs.Contract, x *candidate) []link {
+	var out []link
+	for _, r := range x.filling.roles {
+		if r.Kind.Locks != nil {
+			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part(""), pointer: c.Record(r.Kind.Name).Pointer})
+			break
+		}
+	}
+	return out
 }
 
 // by names the way of proving, where there are several.
@@ -375,118 +437,5 @@ func (b *builder) lives(op *specs.Operation, f *found) {
 				link{what: "the lifetime", mark: k.Evidence.Part("lifetime"), pointer: "/x-session/tokens/" + k.Name})
 			b.add(cs, op.ID, "token.lives", slug(k.Name))
 		}
-	}
-}
-
-// laws makes the cases of what holds for every contract.
-func (b *builder) laws(op *specs.Operation, f *found) {
-	b.neverMixed(op, f)
-	b.refusedChangesNothing(op, f)
-	b.sameInEveryForm(op, f)
-	b.onceOnly(op, f)
-}
-
-// neverMixed: with two accounts logged in, each is answered as itself.
-func (b *builder) neverMixed(op *specs.Operation, f *found) {
-	for _, c := range f.bases() {
-		if len(c.way.steps) == 0 || !speaksOfAccount(b.p.Contract, c) {
-			continue
-		}
-		others := c.e.others(c.way)
-		if len(others) < 2 {
-			continue
-		}
-		n := len(c.way.steps)
-		steps := append(slices.Clone(c.way.steps), shiftSteps(others[1].steps, n)...)
-		state, err := c.e.walk(steps)
-		if err != nil {
-			continue
-		}
-		x := c.e.tryIn(state, c.filling)
-		if x == nil || x.p.Failure != nil {
-			continue
-		}
-		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" answers an account as itself while another is logged in",
-			lawOf(specs.Documented, "no account is taken for another"))
-		b.add(cs, op.ID, "law.never-mixed")
-		return
-	}
-}
-
-// speaksOfAccount reports whether an answer has something of the session's
-// records in it.
-func speaksOfAccount(c *specs.Contract, x *candidate) bool {
-	if x.p.Answer == nil {
-		return false
-	}
-	binds := x.p.Answer.Binds
-	if x.p.Answer.Example != nil {
-		binds = slices.Concat(x.p.Answer.Example.Binds, binds)
-	}
-	return slices.ContainsFunc(binds, func(b *specs.AnswerBind) bool {
-		return slices.ContainsFunc(b.Value.Refs(), func(r *specs.Ref) bool {
-			f, ok := c.Session.Fact(r.Root)
-			return ok && f.Record != ""
-		})
-	})
-}
-
-// refusedChangesNothing: after a refused request, the right one succeeds.
-func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
-	bases := f.bases()
-	if len(bases) == 0 || len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets)+len(op.Creates) == 0 {
-		return
-	}
-	c := bases[0]
-	done := map[string]bool{}
-	for _, k := range f.order {
-		r := f.by[k]
-		if r.p.Failure == nil || r.way != c.way || r.dead != nil || r.settings != nil {
-			continue
-		}
-		class, _, _ := strings.Cut(r.p.Failure.Reason, ".")
-		if done[class] {
-			continue
-		}
-		steps := append(slices.Clone(c.way.steps), b.last(r))
-		state, err := c.e.walk(steps)
-		if err != nil {
-			continue
-		}
-		x := c.e.tryIn(state, c.filling)
-		if x == nil || x.p.Failure != nil {
-			continue
-		}
-		done[class] = true
-		law := lawOf(specs.Documented, "a refused request changes nothing")
-		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
-		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
-	}
-}
-
-// sameInEveryForm: what is answered as JSON and as XML is the same.
-func (b *builder) sameInEveryForm(op *specs.Operation, f *found) {
-	offers := b.e.ops[op.ID].Offers
-	if len(offers) < 2 {
-		return
-	}
-	for _, c := range f.bases() {
-		if len(c.p.Issue)+len(c.p.Opens)+len(c.p.Creates)+len(c.p.Consume)+len(c.p.Ends) > 0 {
-			continue
-		}
-		first, second := c.request.clone(), c.request.clone()
-		first.accept, second.accept = offers[0], offers[1]
-		steps := append(slices.Clone(c.way.steps), &step{request: first, purpose: "ask for " + offers[0], outcome: c.p.Outcome(), success: true})
-		g := c.filling.clone()
-		g.r = second
-		x := c.e.tryIn(c.way, g)
-		if x == nil || x.p.Failure != nil || x.p.Outcome() != c.p.Outcome() {
-			continue
-		}
-		cs := b.caseOf(append(steps, &step{request: second, purpose: "ask for " + offers[1], outcome: x.p.Outcome(), success: true}), x, "format",
-			fmt.Sprintf("%s answers the same as %s and as %s", op.ID, offers[0], offers[1]))
-		cs.twin = true
-		b.add(cs, op.ID, "law.same-in-every-form", slug(c.p.Outcome()))
-		return
 	}
 }

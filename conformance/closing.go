@@ -31,34 +31,52 @@ func (x *run) live() []*session.Session {
 	return out
 }
 
-// closer finds a request that ends a session, and, unless the accounts are the
-// run's own, nothing that it did not open; nil if the contract has none.
+// closer finds a request that ends a session, or at least a token of it that
+// lives, and, unless the accounts are the run's own, nothing that it did not
+// open; nil if the contract has none.
 func (x *run) closer(ctx context.Context, y *session.Session) *closing {
 	p := x.r.plan
 	w := &way{shadow: x.shadow}
 	w.look()
 	e := &explorer{contract: p.Contract, seed: p.seed, ops: p.ops, empty: w, ways: []*way{w}, light: true}
+	var best *closing
 	for _, op := range p.Contract.Operations {
 		if len(op.Ends) == 0 || touchesOthers(op) && !p.Target.Capabilities.Exclusive {
 			continue
 		}
 		for _, c := range e.plain(w, op, maxLight) {
-			if c.p.Failure != nil || !slices.ContainsFunc(c.p.Ends, func(z any) bool {
-				s, ok := z.(*session.Session)
-				return ok && s.ID == y.ID
-			}) {
+			whole, some := ends(c.p, y)
+			if c.p.Failure != nil || !whole && (!some || best != nil) {
 				continue
 			}
 			st := c.step("log out what the case opened")
 			var out *outgoing
 			var err error
 			x.shadow.store.Update(func(tx session.Tx) { out, err = c.request.build(ctx, x.shadow.to, x.shadow.fill(tx)) })
-			if err == nil {
-				return &closing{st, out}
+			if err != nil {
+				continue
+			}
+			best = &closing{st, out}
+			if whole {
+				return best
 			}
 		}
 	}
-	return nil
+	return best
+}
+
+// ends reports whether a request ends a whole session, or a token of it that
+// lives: some servers let access tokens outlive a log-out.
+func ends(p *predicted, y *session.Session) (whole, some bool) {
+	for _, z := range p.Ends {
+		switch z := z.(type) {
+		case *session.Session:
+			whole = whole || z.ID == y.ID
+		case *session.Token:
+			some = some || z.Session == y.ID
+		}
+	}
+	return whole, some
 }
 
 // register keeps in the ledger how to close what lives.
@@ -93,13 +111,20 @@ func (x *run) name(y *session.Session) string {
 	return "step " + itoa(y.By) + "/" + itoa(len(y.Over))
 }
 
-// closeSessions ends the sessions that the case opened and that live.
+// maxClosings bounds the requests that clean up after one case.
+const maxClosings = 20
+
+// closeSessions ends the sessions that the case opened and that live. What a
+// contract has no way to end runs out by itself.
 func (x *run) closeSessions(ctx context.Context) {
-	for tries := 0; tries < 20; tries++ {
-		list := x.live()
+	touched, failed := map[string]bool{}, map[string]bool{}
+	for range maxClosings {
 		var c *closing
 		var y *session.Session
-		for _, y = range list {
+		for _, y = range x.live() {
+			if failed[y.ID] {
+				continue
+			}
 			if c = x.closer(ctx, y); c != nil {
 				break
 			}
@@ -107,33 +132,55 @@ func (x *run) closeSessions(ctx context.Context) {
 		if c == nil {
 			break
 		}
-		reply, err := x.r.client.Do(ctx, c.out.http)
-		if err != nil {
-			x.r.used.Left++
-			break
+		touched[y.ID] = true
+		if !x.close(ctx, c) {
+			failed[y.ID] = true
 		}
-		closed := false
-		s := x.shadow
-		s.store.Update(func(tx session.Tx) {
-			p := s.judge(c.step.request, c.out, tx)
-			status, _ := p.Status()
-			a := readAnswer(reply, c.step.request.op, p.Decision, status, p.typ)
-			// A refusal of what is dead already is as good.
-			closed = !a.refuses(x.r.plan.Contract, p.Decision) || reply.Status == 401 || reply.Status == 403 || reply.Status == 404 || reply.Status == 410
-			if _, err := p.Apply(); err != nil {
-				closed = false
-			}
-			s.remember(p.Decision)
-		})
-		if !closed {
-			x.r.used.Left++
-			return
-		}
-		x.r.used.Closed++
 	}
+	left := map[string]bool{}
+	open := 0
+	for _, y := range x.live() {
+		switch {
+		case failed[y.ID]:
+			left[x.c.ID+" "+x.name(y)] = true
+			open++
+		case !touched[y.ID]:
+			open++
+		}
+	}
+	x.r.used.Left += len(failed)
+	x.r.used.Closed += max(0, x.r.used.Sessions-x.before-open)
 	if l := x.r.options.Ledger; l != nil {
 		for id := range x.opened {
-			_ = l.Closed(id)
+			if !left[id] {
+				_ = l.Closed(id)
+			}
 		}
 	}
+}
+
+// close sends one request that ends something; it reports whether that is dead
+// now.
+func (x *run) close(ctx context.Context, c *closing) bool {
+	reply, err := x.r.client.Do(ctx, c.out.http)
+	if err != nil {
+		return false
+	}
+	closed := false
+	s := x.shadow
+	s.store.Update(func(tx session.Tx) {
+		p := s.judge(c.step.request, c.out, tx)
+		status, _ := p.Status()
+		a := readAnswer(reply, c.step.request.op, p.Decision, status, p.typ)
+		// A refusal of what is dead already is as good.
+		closed = !a.refuses(x.r.plan.Contract, p.Decision) || reply.Status == 401 || reply.Status == 403 || reply.Status == 404 || reply.Status == 410
+		if !closed {
+			return
+		}
+		if _, err := p.Apply(); err != nil {
+			closed = false
+		}
+		s.remember(p.Decision)
+	})
+	return closed
 }

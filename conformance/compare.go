@@ -245,7 +245,57 @@ func (c *comparison) body(pointer string) {
 	}
 	if c.p.Failure != nil {
 		c.members(done)
+		return
 	}
+	c.present(c.wanted.Body, c.a.body, nil, done)
+}
+
+// stronger is the mark that weighs more.
+func stronger(a, b specs.Mark) specs.Mark {
+	if b.Level > a.Level {
+		return b
+	}
+	return a
+}
+
+// present looks whether the members of the documented example are there. The
+// schema says which ones must be; the others weigh less.
+func (c *comparison) present(want, got any, at []string, done map[string]bool) {
+	w, ok := want.(value.Object)
+	g, isMap := value.Plain(got).(map[string]any)
+	if !ok || !isMap || len(at) > 8 {
+		return
+	}
+	for _, m := range w {
+		sub := append(append([]string{}, at...), m.Name)
+		p := value.Pointer(sub...)
+		v, there := g[m.Name]
+		if done[p] {
+			continue
+		}
+		if !there {
+			mark := c.part(p, "shape")
+			if mark.Level > specs.Observed {
+				mark = specs.Mark{Level: specs.Observed, Sources: mark.Sources, Reason: "the documented example has it, and the schema does not require it"}
+			}
+			if m.Value != nil && !c.missing(p) {
+				c.add("body", p, clipped(show(m.Value)), "not there", mark, c.pointer)
+			}
+			continue
+		}
+		c.present(m.Value, v, sub, done)
+	}
+}
+
+// missing reports whether the schema has said already that a member is not
+// there.
+func (c *comparison) missing(pointer string) bool {
+	for _, m := range c.out {
+		if m.In == "body" && m.Pointer == pointer {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparison) show(pointer string) string {
@@ -277,7 +327,7 @@ func (c *comparison) bound(b session.Bound, pointer string) {
 		if !b.Known && !c.plan.Target.Complete {
 			return
 		}
-		c.add("body", pointer, clipped(show(want)), "not there", m, c.pointer)
+		c.add("body", pointer, clipped(show(want)), "not there", stronger(m, c.part("shape")), c.pointer)
 	case !wanted && there && got != nil && b.Known:
 		c.add("body", pointer, "not there", clipped(show(got)), m, c.pointer)
 	case !wanted || !b.Known:

@@ -119,9 +119,29 @@ func (c *Control) clock(ctx context.Context, method string, set any) (time.Time,
 	return out.Now, out.Frozen, err
 }
 
+// Reset begins the world again: its clock stands at an instant, and profile ("":
+// as at the start) and settings are in force. Durations are written as contracts
+// write them. It is one call, so that a world for each case costs no more.
+func (c *Control) Reset(ctx context.Context, at time.Time, profile string, settings map[string]any) error {
+	in := map[string]any{"clock": map[string]any{"freeze": at.UTC().Format(time.RFC3339Nano)}}
+	if set := changes(profile, settings); len(set) > 0 {
+		in["settings"] = map[string]any{c.system: set}
+	}
+	return c.call(ctx, http.MethodPost, "/reset", in, nil)
+}
+
 // Set changes settings of the system in this world; a profile that is not "" is
 // taken first. Durations are written as contracts write them.
 func (c *Control) Set(ctx context.Context, profile string, settings map[string]any) error {
+	in := changes(profile, settings)
+	if len(in) == 0 {
+		return nil
+	}
+	return c.call(ctx, http.MethodPut, "/settings/"+url.PathEscape(c.system), in, nil)
+}
+
+// changes is a profile and settings as the control API takes them.
+func changes(profile string, settings map[string]any) map[string]any {
 	values := make(map[string]any, len(settings))
 	for k, v := range settings {
 		if d, ok := v.(time.Duration); ok {
@@ -136,10 +156,7 @@ func (c *Control) Set(ctx context.Context, profile string, settings map[string]a
 	if len(values) > 0 {
 		in["values"] = values
 	}
-	if len(in) == 0 {
-		return nil
-	}
-	return c.call(ctx, http.MethodPut, "/settings/"+url.PathEscape(c.system), in, nil)
+	return in
 }
 
 // settings reads profile and settings of the system in this world.

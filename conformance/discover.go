@@ -84,6 +84,9 @@ func (t *Target) learn(ctx context.Context, c *Control, system string) error {
 	if err != nil {
 		return err
 	}
+	if t.Capabilities.Worlds {
+		t.fresh = &fresh{profile, maps.Clone(settings)}
+	}
 	if len(t.Records) == 0 {
 		t.Records, t.Complete = records, true
 	}

@@ -105,6 +105,7 @@ func (b *builder) effects(op *specs.Operation, f *found) {
 		} else {
 			b.effect(c, first, ownLogin, 1, done)
 		}
+		b.fresh(c, done)
 		b.effect(c, first, sameAccount, 1, done)
 		if reachesSessions(op) {
 			b.effect(c, first, sameAccount, severalLogins, done)
@@ -166,7 +167,10 @@ func (b *builder) effect(c *candidate, w *way, of whose, times int, done map[str
 	sort.Strings(kinds)
 	n := len(c.way.steps)
 	before := slices.Clone(c.way.steps)
-	shift := 0
+	shift, many := 0, ""
+	if times > 1 {
+		many = fmt.Sprintf("of-%d", times)
+	}
 	if of != ownLogin {
 		shift = n
 		for range times {
@@ -174,13 +178,13 @@ func (b *builder) effect(c *candidate, w *way, of whose, times int, done map[str
 		}
 	}
 	for _, kind := range kinds {
-		b.fate(c, probes[kind], before, shift, of, kind, done)
+		b.fate(c, probes[kind], before, shift, of, kind, many, done)
 	}
 }
 
 // fate makes the case of one token: it is looked at, the request is sent, it is
 // looked at again.
-func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of whose, kind string, done map[string]bool) {
+func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of whose, kind, many string, done map[string]bool) {
 	op := c.request.op.Op
 	request := shiftRequest(pr.c.request, shift)
 	look := func(purpose string) *step { return &step{request: request, purpose: purpose} }
@@ -202,7 +206,7 @@ func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of who
 	}
 	alive := x.p.Failure == nil
 	word := map[bool]string{true: "lives", false: "dead"}[alive]
-	key := op.ID + c.p.Outcome() + string(of) + kind + word
+	key := op.ID + c.p.Outcome() + string(of) + kind + word + many
 	if done[key] {
 		return
 	}
@@ -212,7 +216,35 @@ func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of who
 	title := fmt.Sprintf("after %s, the token %s of %s %s", op.ID, kind, of.words(), map[bool]string{true: "lives", false: "is dead"}[alive])
 	cs := b.caseOf(append(steps, final), x, "session", title, b.survival(c, steps, shiftSlot(pr.slot, shift), alive, of))
 	cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path // it is about what this one did
-	b.add(cs, op.ID, slug(c.p.Outcome()), "then", string(of), slug(kind), word)
+	b.add(cs, op.ID, slug(c.p.Outcome()), "then", string(of), many, slug(kind), word)
+}
+
+// fresh uses each token that a request issues.
+func (b *builder) fresh(c *candidate, done map[string]bool) {
+	if len(c.p.Issue) == 0 || len(c.way.steps) == 0 && len(c.p.Opens) == 0 {
+		return
+	}
+	op := c.request.op.Op
+	steps := append(slices.Clone(c.way.steps), c.step(""))
+	state, err := c.e.walk(steps)
+	if err != nil {
+		return
+	}
+	probes := b.probes(c.e, state)
+	for _, i := range c.p.Issue {
+		kind := i.Kind.Name
+		pr, ok := probes[kind]
+		key := op.ID + " issues " + kind
+		if !ok || done[key] || pr.slot.step != len(steps) {
+			continue
+		}
+		done[key] = true
+		x := pr.c
+		last := x.step("use the token " + kind + " that was issued")
+		cs := b.caseOf(append(slices.Clone(steps), last), x, "token", fmt.Sprintf("the token %s that %s issues is taken", kind, op.ID))
+		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
+		b.add(cs, op.ID, slug(c.p.Outcome()), "then.issued", slug(kind), "works")
+	}
 }
 
 // survival is what the life or death of a token after a request rests on: the

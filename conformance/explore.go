@@ -55,6 +55,7 @@ type explorer struct {
 	contract *specs.Contract
 	seed     *seed
 	ops      map[string]*wire.Operation
+	root     *walked // nil: nothing was walked yet
 	empty    *way
 	ways     []*way
 	settings map[string]any // in force; nil: the target's
@@ -78,25 +79,63 @@ func newExplorer(c *specs.Contract, s *seed, ops map[string]*wire.Operation, set
 	return e, nil
 }
 
-// walk plays steps on a shadow of its own, and says what it holds then.
+// walk plays steps on a shadow of its own, and says what it holds then. The
+// state is not to be changed: whoever walks the same steps gets the same way. See
+// fork.
 func (e *explorer) walk(steps []*step) (*way, error) {
-	full := e.seed.settings
-	for k, v := range e.settings {
-		full = with(full, k, v)
-	}
-	w := &way{steps: steps, shadow: e.seed.shadow(full)}
-	var names []string
-	for _, st := range steps {
-		p, err := w.shadow.play(st)
-		if err != nil {
-			return nil, err
+	if e.root == nil {
+		full := e.seed.settings
+		for k, v := range e.settings {
+			full = with(full, k, v)
 		}
-		st.outcome, st.success = p.Outcome(), p.Failure == nil
-		names = append(names, st.request.op.Op.ID)
+		e.root = &walked{state: e.seed.shadow(full)}
+		e.root.state.bodies = bodies{}
 	}
-	w.via = strings.Join(names, "+")
-	w.look()
-	return w, nil
+	at := e.root
+	for _, st := range steps {
+		next := at.next[st]
+		if next == nil {
+			next = &walked{state: at.state.fork()}
+			p, err := next.state.play(st)
+			if err != nil {
+				return nil, err
+			}
+			next.outcome, next.success, next.secret = p.Outcome(), p.Failure == nil, p.SetsSecret()
+			if at.next == nil {
+				at.next = map[*step]*walked{}
+			}
+			at.next[st] = next
+		}
+		st.outcome, st.success, st.secret = next.outcome, next.success, next.secret
+		at = next
+	}
+	if at.way == nil {
+		names := make([]string, len(steps))
+		for i, st := range steps {
+			names[i] = st.request.op.Op.ID
+		}
+		at.way = &way{steps: steps, shadow: at.state.fork(), via: strings.Join(names, "+")}
+		at.way.look()
+	}
+	return at.way, nil
+}
+
+// walked is the state after steps, and what comes after it by the step: most
+// walks begin as others did.
+type walked struct {
+	state   *shadow
+	outcome string // of the last step
+	success bool
+	secret  bool
+	way     *way // nil: nobody asked for it
+	next    map[*step]*walked
+}
+
+// fork is a way whose state may be changed.
+func (w *way) fork() *way {
+	c := *w
+	c.shadow = w.shadow.fork()
+	return &c
 }
 
 // look finds what lives in the state of a way.
@@ -138,6 +177,23 @@ func who(c *specs.Contract, x *session.Session) string {
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// told says whether the id of a session is known in a state.
+func told(w *way) string {
+	if len(w.sessions) > 0 {
+		return "+id"
+	}
+	return ""
+}
+
+// tellsSessions reports whether an operation answers with the ids of sessions.
+func tellsSessions(op *specs.Operation) bool {
+	return slices.ContainsFunc(op.Answers, func(a *specs.Answer) bool {
+		return a.Example != nil && slices.ContainsFunc(a.Example.Each, func(e *specs.ExampleEach) bool {
+			return strings.Contains(e.In.Src, "sessions")
+		})
+	})
 }
 
 func (e *explorer) mostWays() int {
@@ -212,9 +268,9 @@ func (e *explorer) findWays() {
 	for depth := 0; depth < maxDepth && len(frontier) > 0; depth++ {
 		var next []*way
 		for _, w := range frontier {
-			have := strings.Join(w.kinds(), ",")
+			have := strings.Join(w.kinds(), ",") + told(w)
 			for _, op := range e.contract.Operations {
-				if len(op.Opens) == 0 && len(op.Issues) == 0 || (depth > 0) != needsToken(op) || !e.offered(w, op) {
+				if len(op.Opens) == 0 && len(op.Issues) == 0 && !tellsSessions(op) || (depth > 0) != needsToken(op) || !e.offered(w, op) {
 					continue
 				}
 				if len(e.ways) >= e.mostWays() {
@@ -228,7 +284,7 @@ func (e *explorer) findWays() {
 					if err != nil || len(nw.holds) == 0 && len(nw.sessions) == 0 {
 						continue
 					}
-					kinds := strings.Join(nw.kinds(), ",")
+					kinds := strings.Join(nw.kinds(), ",") + told(nw)
 					if depth > 0 && kinds == have {
 						continue // nothing new
 					}
@@ -294,6 +350,9 @@ func (c *candidate) key() string {
 	if c.p.Answer != nil {
 		answer = c.p.Answer.Pointer
 	}
+	for _, i := range c.p.Issue {
+		answer += " " + i.Kind.Name
+	}
 	return "answer " + answer + " " + strings.Join(by, " ") + " " + media + " " + c.request.accept
 }
 
@@ -302,7 +361,7 @@ func (c *candidate) step(purpose string) *step {
 	if purpose == "" {
 		purpose = c.purpose()
 	}
-	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil}
+	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil, secret: c.p.SetsSecret()}
 }
 
 // purpose says in words what a request is for.

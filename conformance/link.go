@@ -88,3 +88,12 @@ func causeLinks(p *predicted) []link {
 	}
 	return nil
 }
+
+// level is how much a candidate's refusal weighs.
+func (c *candidate) level() specs.Level {
+	out := c.p.Evidence().Part("refusal").Level
+	for _, l := range append(causeLinks(c.p), c.links...) {
+		out = min(out, l.mark.Level)
+	}
+	return out
+}

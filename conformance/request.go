@@ -303,6 +303,76 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	return &outgoing{http: req, raw: raw, in: r.op.Read(head, h, raw, nil, codec.DefaultLimits())}, nil
 }
 
+// bodies are those that were read before, by operation, Content-Type and bytes:
+// a search sends the same few over and over.
+type bodies map[bodyKey]*wire.Body
+
+type bodyKey struct {
+	op  *wire.Operation
+	typ string
+	raw string
+}
+
+func (b bodies) read(op *wire.Operation, typ string, raw []byte) *wire.Body {
+	key := bodyKey{op, typ, string(raw)}
+	if old := b[key]; old != nil {
+		return old
+	}
+	var list []string
+	if typ != "" {
+		list = []string{typ}
+	}
+	out := op.ReadBody(list, raw, codec.DefaultLimits())
+	if b != nil {
+		b[key] = out
+	}
+	return out
+}
+
+// incoming is the request as the server will read it: what build gives, without
+// writing the head and reading it again, for a request that is not sent.
+func (r *request) incoming(to address, f filler, known bodies) (*wire.Incoming, error) {
+	q := &session.Request{Method: r.op.Op.Method, PathParams: make(map[string]string, len(r.path)), Base: to.root + to.base}
+	if r.method != "" {
+		q.Method = r.method
+	}
+	if q.Method == http.MethodHead {
+		q.Method = http.MethodGet
+	}
+	for name, v := range r.path {
+		t, err := fillText(v, f)
+		if err != nil {
+			return nil, err
+		}
+		q.PathParams[name] = t
+	}
+	for _, n := range r.query {
+		t, err := fillText(n.value, f)
+		if err != nil {
+			return nil, err
+		}
+		if q.Query == nil {
+			q.Query = make(map[string][]string, len(r.query))
+		}
+		if n.name != "" {
+			q.Query[n.name] = append(q.Query[n.name], t)
+		}
+	}
+	h, err := r.headers(f)
+	if err != nil {
+		return nil, err
+	}
+	raw, typ, err := r.encode(f)
+	if err != nil {
+		return nil, err
+	}
+	if typ != "" {
+		h["Content-Type"] = []string{typ}
+	}
+	wire.Fields(q, h)
+	return r.op.Take(q, h["Accept"], known.read(r.op, typ, raw), nil), nil
+}
+
 func (r *request) headers(f filler) (http.Header, error) {
 	h := http.Header{"User-Agent": {userAgent}}
 	if r.accept != "" {

@@ -39,7 +39,10 @@ type Runner struct {
 	waited    time.Duration
 	prefix    string // of the names of worlds
 	worlds    int
-	ledgerErr error // the first that the ledger gave
+	world     *World // for the next case; nil: none is made
+	ledgerErr error  // the first that the ledger gave
+	// carried are the accounts that the cases so far have changed, see carry.
+	carried map[string]*session.Record
 }
 
 // NewRunner makes a Runner for a plan.
@@ -74,9 +77,11 @@ func (r *Runner) Used() Used {
 // Mask replaces every known secret in a text.
 func (r *Runner) Mask(text string) string { return r.mask.Text(text) }
 
-// Close gives up the connections. It returns how many sessions could not be
-// closed.
-func (r *Runner) Close(context.Context) int {
+// Close ends the world of the run, if it has one in a mock, and gives up the
+// connections; both are made again if a case follows. It returns how many
+// sessions could not be closed.
+func (r *Runner) Close(ctx context.Context) int {
+	r.Leave(ctx)
 	r.client.Close()
 	return r.used.Left
 }
@@ -114,12 +119,15 @@ type run struct {
 	// answers are those of all steps, for cases that compare them.
 	answers []*answer
 	opened  map[string]bool // sessions that were registered
+	before  int             // sessions that were opened before this case
+	// unsaid is why the refusal of the last request proves nothing; "": it does.
+	unsaid string
 }
 
 // Run carries one case out, and closes what it opened, also if ctx ends.
 func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 	started := time.Now()
-	x := &run{r: r, c: c, v: Verdict{Info: c.Info, Status: Passed}, opened: map[string]bool{}}
+	x := &run{r: r, c: c, v: Verdict{Info: c.Info, Status: Passed}, opened: map[string]bool{}, before: r.used.Sessions}
 	if c.Excluded != "" {
 		x.v.Status, x.v.Why = Excluded, c.Excluded
 		return x.v
@@ -128,9 +136,16 @@ func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 		x.v.Status, x.v.Why = Excluded, why
 		return x.v
 	}
-	if err := x.begin(ctx); err != nil {
+	err := x.begin(ctx)
+	if err == nil {
+		x.carry()
+	}
+	switch why := x.wouldLock(); {
+	case err != nil:
 		x.fault(ctx, "no world could be made", err)
-	} else {
+	case why != "":
+		x.v.Status, x.v.Why = Excluded, why
+	default:
 		x.steps(ctx)
 	}
 	// Clean-up outlives the interrupt, within bounds.
@@ -173,27 +188,13 @@ func (x *run) begin(ctx context.Context) error {
 	if x.r.control == nil || !p.Target.Capabilities.Worlds {
 		return nil
 	}
-	x.r.worlds++
-	w, err := x.r.control.NewWorld(ctx, x.r.prefix+"-"+strconv.Itoa(x.r.worlds))
+	x.shadow.now = p.seed.start
+	w, err := x.r.enter(ctx, x.shadow.now, x.c.settings)
 	if err != nil {
 		return err
 	}
 	x.world = w
-	// A clock that stands makes every time exact.
-	x.shadow.now = p.seed.start
-	if err := w.Control.Freeze(ctx, x.shadow.now); err != nil {
-		return err
-	}
 	x.shadow.to.root = strings.TrimRight(w.URL.String(), "/")
-	set := x.c.settings
-	for k, v := range p.Target.Settings {
-		if _, ok := set[k]; !ok {
-			set = with(set, k, v)
-		}
-	}
-	if len(set) > 0 || p.Target.Profile != "" {
-		return w.Control.Set(ctx, p.Target.Profile, set)
-	}
 	return nil
 }
 
@@ -265,6 +266,11 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	ex.Response = x.responseMessage(reply)
 	x.v.Exchanges = append(x.v.Exchanges, ex)
 	x.register(ctx)
+	if x.unsaid != "" {
+		// Without the step: what is the same in many cases is shown once.
+		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(x.unsaid)
+		return false
+	}
 	if last {
 		x.verdict(c.out)
 		return true
@@ -325,6 +331,10 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 		x.answers = append(x.answers, a)
 		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, cap: x.c.links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
 		refused := a.refuses(x.r.plan.Contract, p.Decision)
+		x.unsaid = ""
+		if refused {
+			x.unsaid = untold(p, a, out.in.Request, session.Moment{Now: s.now, Tx: tx}, s.machine)
+		}
 		if p.Failure == nil && !refused {
 			l := learn(x.r.plan.Contract, p.Decision, a)
 			for _, list := range l.Tokens {
@@ -462,12 +472,13 @@ func (x *run) verdict(out []Mismatch) {
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
 		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
-		if err := x.r.control.DeleteWorld(ctx, x.world.Name); err != nil {
-			x.r.used.Left++
+		if slices.ContainsFunc(x.v.Exchanges, func(e Exchange) bool { return e.Error != "" }) {
+			x.r.Leave(ctx) // what got no answer may still happen in it
 		}
 		return
 	}
 	x.closeSessions(ctx)
+	x.keep()
 }
 
 func (x *run) requestMessage(o *outgoing) Message {

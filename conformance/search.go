@@ -22,8 +22,16 @@ type found struct {
 
 func (f *found) add(c *candidate) bool {
 	f.tried++
+	if guesses(c) {
+		return false
+	}
 	k := c.key()
-	if f.by[k] != nil {
+	if old := f.by[k]; old != nil {
+		// The same refusal, better founded: the cause decides how much it weighs.
+		if c.p.Failure != nil && old.p.Failure != nil && c.level() > old.level() {
+			f.by[k] = c
+			return true
+		}
 		return false
 	}
 	f.by[k] = c
@@ -110,6 +118,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 		e.deadTokens(f, c)
 		e.strangers(f, c)
 		e.locked(f, c)
+		e.alternatives(f, c)
 	}
 	if !e.light {
 		e.pairs(f, op, bases)
@@ -211,6 +220,49 @@ func (e *explorer) plausible(n *schema.Node) (any, bool) {
 	}
 	v, err := e.empty.shadow.machine.Generate(n)
 	return v, err == nil
+}
+
+// isDead reports whether the token of a slot is dead in a candidate's state.
+func (e *explorer) isDead(x *candidate, s *slot) bool {
+	dead := false
+	sh := x.way.shadow
+	sh.store.Update(func(tx session.Tx) {
+		thing, err := sh.thing(s, tx)
+		if t, ok := thing.(*session.Token); err == nil && ok {
+			dead = sh.machine.Deadness(t, session.Moment{Now: sh.now, Tx: tx}) != ""
+		}
+	})
+	return dead
+}
+
+// alternatives tries the other fields by which a record can be named.
+func (e *explorer) alternatives(f *found, c *candidate) {
+	for _, p := range c.filling.proofs {
+		for _, b := range slices.Concat(p.Binds, p.May) {
+			if _, present := c.request.get(b.At); !present || len(b.Alts) < 2 {
+				continue
+			}
+			for _, alt := range b.Alts {
+				r := c.filling.roles[alt.Role]
+				if alt.Kind != specs.FindRecord || r == nil || r.Fields[alt.Field] == nil {
+					continue
+				}
+				g := c.filling.clone()
+				g.r = c.request.clone()
+				c.way.shadow.store.Update(func(tx session.Tx) {
+					pr := &prover{w: c.way, op: c.request.op, tx: tx, most: maxFilled}
+					one := *b
+					one.Alts = []*specs.Target{alt}
+					if pr.field(g.r, &one, alt.Role, r) {
+						if x := e.try(c.way, g, tx); x != nil && x.p.Failure == nil {
+							x.tag, x.how = "with "+b.Pointer+" "+alt.Field, "with the "+alt.Field+" in "+b.At.Describe()
+							f.add(x)
+						}
+					}
+				})
+			}
+		}
+	}
 }
 
 // notOffered tries the proofs that the settings leave out: who comes with one is
@@ -406,10 +458,46 @@ func (e *explorer) after(f *found, c *candidate, how string, steps ...*step) *ca
 	return x
 }
 
+// afterOnly is after, and keeps nothing.
+func (e *explorer) afterOnly(c *candidate, how string, steps ...*step) *candidate {
+	w, err := e.then(c.way, steps...)
+	if err != nil {
+		return nil
+	}
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	x := e.tryIn(w, g)
+	if x == nil {
+		return nil
+	}
+	x.how, x.extra, x.way = how, steps, w
+	return x
+}
+
+// laterThan tries a request some time after further steps.
+func (e *explorer) laterThan(c *candidate, steps []*step, d time.Duration) *candidate {
+	w, err := e.then(c.way, steps...)
+	if err != nil {
+		return nil
+	}
+	w = w.fork()
+	w.shadow.now = w.shadow.now.Add(d)
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	x := e.tryIn(w, g)
+	if x != nil {
+		x.extra, x.way, x.wait = steps, w, d
+	}
+	return x
+}
+
 // expired tries a request at the instant at which a token ends.
 func (e *explorer) expired(f *found, c *candidate, t placed, k *specs.TokenKind) {
 	if x := e.waited(c, t.slot, 0); x != nil {
 		x.how = "when the token " + k.Name + " has expired"
+		if x.p.Failure == nil {
+			x.tag = "though token.expired." + k.Name
+		}
 		f.add(x)
 	}
 }
@@ -420,6 +508,7 @@ func (e *explorer) waited(c *candidate, s *slot, d time.Duration) *candidate {
 	if err != nil {
 		return nil
 	}
+	w = w.fork()
 	st := &step{dead: s, wait: d}
 	if w.shadow.before(st) != nil {
 		return nil
@@ -460,12 +549,18 @@ func (e *explorer) enders(w *way) []*candidate {
 // revoked tries a request after each operation that ends its token.
 func (e *explorer) revoked(f *found, c *candidate, t placed) {
 	for _, end := range e.enders(c.way) {
-		x := e.after(f, c, "after "+end.request.op.Op.ID, end.step(""))
+		x := e.afterOnly(c, "after "+end.request.op.Op.ID, end.step(""))
+		if x != nil && x.p.Failure == nil && e.isDead(x, t.slot) {
+			x.tag = "though token.revoked." + t.slot.name
+		}
+		if x != nil {
+			if x.p.Failure != nil {
+				x.links = endLinks(end, x)
+			}
+			f.add(x)
+		}
 		if x == nil || x.p.Failure == nil || !strings.HasPrefix(x.p.Failure.Reason, "token.revoked") {
 			continue
-		}
-		if x.links == nil {
-			x.links = endLinks(end, x)
 		}
 		return
 	}
@@ -551,6 +646,26 @@ func (e *explorer) locked(f *found, c *candidate) {
 				steps = append(steps, &step{request: wrong, purpose: "send a wrong secret"})
 			}
 			e.after(f, c, "after too many wrong secrets", steps...)
+			again := func(tag, how string, steps ...*step) {
+				if x := e.afterOnly(c, how, steps...); x != nil && x.p.Failure == nil {
+					x.tag = tag + " " + b.Pointer
+					f.add(x)
+				}
+			}
+			if n > 1 {
+				again("lock.early", "after one wrong secret too few to be locked", steps[:n-1]...)
+				right := c.step("")
+				again("lock.resets", "after wrong secrets, a right one and wrong ones again", append(append(slices.Clone(steps[:n-1]), right), steps[:n-1]...)...)
+			}
+			if d, ok := c.p.Eval(k.Locks.For).(time.Duration); ok && k.Locks.For != nil {
+				if x := e.afterOnly(c, "", steps...); x != nil {
+					y := e.laterThan(c, steps, d)
+					if y != nil && y.p.Failure == nil {
+						y.tag, y.how = "lock.ends "+b.Pointer, "when the lock has ended"
+						f.add(y)
+					}
+				}
+			}
 		}
 	}
 }

@@ -98,6 +98,10 @@ func (b *builder) otherValues(s *specs.Setting) []any {
 		all = []any{true, false}
 	case s.Type == "integer" && now == nil:
 		all = []any{3}
+	case s.Type == "integer":
+		if n, ok := now.(int); ok {
+			all = []any{n + 20}
+		}
 	case s.Type == "duration" && now == nil:
 		all = []any{10 * time.Minute}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -26,6 +27,8 @@ type step struct {
 	// outcome is what was predicted when the step was planned.
 	outcome string
 	success bool
+	// secret: it changes a secret of an account, see Decision.SetsSecret.
+	secret bool
 	// parallel: the request is sent several times at once.
 	parallel bool
 }
@@ -41,6 +44,16 @@ type shadow struct {
 	now      time.Time
 	made     []made
 	to       address
+	source   *rand.PCG // of machine.Rand
+	bodies   bodies    // that were read before; nil: none is remembered
+}
+
+// fork is a shadow of its own in the same state.
+func (s *shadow) fork() *shadow {
+	c, source, m := *s, *s.source, *s.machine
+	m.Rand = rand.New(&source) //nolint:gosec // see seed.shadow
+	c.source, c.machine, c.store, c.made = &source, &m, s.store.Clone(), slices.Clip(s.made)
+	return &c
 }
 
 // seed is what every shadow of a plan begins with.
@@ -58,10 +71,11 @@ func (s *seed) shadow(settings map[string]any) *shadow {
 	if settings == nil {
 		settings = s.settings
 	}
+	source := rand.NewPCG(1, 2)
 	return &shadow{
-		contract: s.contract, store: session.NewMemory(s.seed), now: s.start, to: s.to,
+		contract: s.contract, store: session.NewMemory(s.seed), now: s.start, to: s.to, source: source,
 		machine: &session.Machine{Contract: s.contract, Settings: settings, Partial: s.partial, Keys: s.keys, Sham: true,
-			Rand: rand.New(rand.NewPCG(1, 2))}, //nolint:gosec // what is minted here is never sent
+			Rand: rand.New(source)}, //nolint:gosec // what is minted here is never sent
 	}
 }
 
@@ -136,7 +150,6 @@ func (s *shadow) thing(x *slot, tx session.Tx) (any, error) {
 type predicted struct {
 	*session.Decision
 	typ string // media type of the answer
-	out *outgoing
 }
 
 // decide predicts the meaning of a request, and changes nothing.
@@ -148,26 +161,43 @@ func (s *shadow) decide(r *request) (*predicted, error) {
 }
 
 func (s *shadow) decideIn(r *request, tx session.Tx) (*predicted, error) {
-	out, err := r.build(context.Background(), s.to, s.fill(tx))
+	in, err := r.incoming(s.to, s.fill(tx), s.bodies)
 	if err != nil {
 		return nil, err
 	}
-	return s.judge(r, out, tx), nil
+	return s.meaning(r, in, s.to.base+r.template, tx), nil
 }
 
+// sent is the URL and the body of a request as they would be sent, for
+// comparison; "" if it cannot be written.
+func (s *shadow) sent(r *request, tx session.Tx) string {
+	out, err := r.build(context.Background(), s.to, s.fill(tx))
+	if err != nil {
+		return ""
+	}
+	return out.http.URL.String() + " " + string(out.raw)
+}
+
+// judge says what a request means that is sent.
 func (s *shadow) judge(r *request, out *outgoing, tx session.Tx) *predicted {
-	out.in.Request.Number = len(s.made) + 1
+	return s.meaning(r, out.in, out.http.URL.Path, tx)
+}
+
+func (s *shadow) meaning(r *request, in *wire.Incoming, path string, tx session.Tx) *predicted {
+	in.Request.Number = len(s.made) + 1
 	at := session.Moment{Now: s.now, Tx: tx}
-	p := &predicted{out: out}
+	p := &predicted{}
+	refuse := func(f *session.Failure) {
+		p.typ, _ = r.op.Negotiate(s.machine, in.Request, in.Accept, at)
+		p.Decision = s.machine.Refuse(r.op.Op, in.Request, at, f)
+	}
 	switch {
 	case r.template != "":
-		p.typ, _ = r.op.Negotiate(s.machine, out.in.Request, out.in.Accept, at)
-		p.Decision = s.machine.Refuse(r.op.Op, out.in.Request, at, &session.Failure{Reason: "request.path", Field: "path", Value: out.http.URL.Path})
+		refuse(&session.Failure{Reason: "request.path", Field: "path", Value: path})
 	case r.method != "":
-		p.typ, _ = r.op.Negotiate(s.machine, out.in.Request, out.in.Accept, at)
-		p.Decision = s.machine.Refuse(r.op.Op, out.in.Request, at, &session.Failure{Reason: "request.method", Field: "method", Value: r.method})
+		refuse(&session.Failure{Reason: "request.method", Field: "method", Value: r.method})
 	default:
-		p.Decision, p.typ = r.op.Decide(s.machine, out.in, at)
+		p.Decision, p.typ = r.op.Decide(s.machine, in, at)
 	}
 	return p
 }

@@ -50,6 +50,8 @@ type Target struct {
 	Proxy *url.URL
 	// Secrets are texts that must never be written, beside those of Records.
 	Secrets []string
+
+	fresh *fresh // of a mock that was asked; nil: not known
 }
 
 // ownSecrets are the secrets of the target that no contract is needed for.

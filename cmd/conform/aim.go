@@ -10,8 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -109,20 +111,40 @@ func (a *app) aims(ctx context.Context, args []string, f aimFlags, demo bool) ([
 	if len(systems) > 1 && (f.profile != "" || len(f.settings) > 0) {
 		return nil, exit{exitUsage, fmt.Errorf("--profile and --set are about one system, and these are %d: %s. Name one", len(systems), strings.Join(systems, ", "))}
 	}
-	var out []*aim
-	for _, s := range systems {
-		c, err := contract(s)
+	out := make([]*aim, len(systems))
+	err = sideBySide(len(systems), func(i int) error {
+		c, err := contract(systems[i])
 		if err != nil {
-			return nil, exit{exitUsage, err}
+			return exit{exitUsage, err}
 		}
 		t := *base
-		x := &aim{contract: c, target: &t, argument: s}
-		if err := a.complete(ctx, x, f, base); err != nil {
-			return nil, err
-		}
-		out = append(out, x)
+		t.Headers = base.Headers.Clone()
+		out[i] = &aim{contract: c, target: &t, argument: systems[i]}
+		return a.complete(ctx, out[i], f, base)
+	})
+	return out, err
+}
+
+// sideBySide does something for each of n systems, as many at once as there are
+// processors, and returns the error of the first that has one.
+func sideBySide(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	free := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range n {
+		free <- struct{}{}
+		wg.Go(func() {
+			errs[i] = do(i)
+			<-free
+		})
 	}
-	return out, nil
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // configured is the one system that a target file is about.

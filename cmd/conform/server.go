@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -194,11 +195,18 @@ func (a *app) plan(aims []*aim, known []conformance.KnownCase, f runFlags) ([]*p
 	var out []*planned
 	var unmatched []string
 	left, filtered := 0, 0
-	for _, x := range aims {
-		p, err := x.plan()
-		if err != nil {
-			return nil, err
-		}
+	plans := make([]*conformance.Plan, len(aims))
+	// The largest first, so that no processor is left alone with it at the end.
+	order := slices.SortedFunc(slices.Values(aims), func(x, y *aim) int { return len(y.contract.Operations) - len(x.contract.Operations) })
+	err := sideBySide(len(order), func(i int) (err error) {
+		plans[slices.Index(aims, order[i])], err = order[i].plan()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, x := range aims {
+		p := plans[i]
 		choice, err := f.filter().Choose(p.Cases)
 		if err != nil {
 			return nil, exit{exitUsage, err}
@@ -294,7 +302,7 @@ func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (in
 	if f.processes > 1 {
 		result, err = a.parallel(ctx, p, cfg, f)
 	} else {
-		result, err = suite.Run(ctx, p.plan, cfg)
+		result, err = a.single(ctx, p, cfg)
 	}
 	progress.done()
 	if closeErr := options.Ledger.Close(); closeErr != nil {
@@ -311,6 +319,26 @@ func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (in
 		return exitUsage, result, err
 	}
 	return codeOf(result), result, nil
+}
+
+// atOnce is how many cases are under way in a mock at the same time: enough for
+// the processors of both sides, since each waits for the other most of its time.
+// More gain nothing.
+func atOnce() int { return min(8, 2*runtime.GOMAXPROCS(0)) }
+
+// single runs one system in this process. In a mock of ours each case has a
+// world of its own, so several run at once, and are reported in their order.
+func (a *app) single(ctx context.Context, p *planned, cfg suite.Config) (*conformance.Result, error) {
+	// Whoever shuffles the cases wants to see them one after another.
+	if cfg.Seed == 0 && conformance.CanRunAhead(p.target) {
+		ahead, err := conformance.NewAhead(ctx, p.plan, cfg.Options, p.chosen, atOnce())
+		if err != nil {
+			return nil, err
+		}
+		cfg.Runner = ahead
+		defer ahead.Close(context.WithoutCancel(ctx)) // Run has done it, unless it could not begin
+	}
+	return suite.Run(ctx, p.plan, cfg)
 }
 
 // strict: the flag, or the target file, says that a SHOULD fails.

@@ -69,6 +69,9 @@ func (s Survivor) tail() string {
 	if s.NotTestable > 0 {
 		out += fmt.Sprintf(", %d could not be judged", s.NotTestable)
 	}
+	if s.Closest != "" {
+		out += "\n      closest: " + s.Closest
+	}
 	return out
 }
 

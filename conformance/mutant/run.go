@@ -73,6 +73,8 @@ type Survivor struct {
 	Tried       int `json:"tried"`
 	NotTestable int `json:"notTestable,omitempty"`
 	Lighter     int `json:"lighter,omitempty"`
+	// Closest is the first case that noticed something that weighs less, and what.
+	Closest string `json:"closest,omitempty"`
 	// Error is why it could not be tried at all.
 	Error string `json:"error,omitempty"`
 }
@@ -281,13 +283,21 @@ func (r *runner) try(ctx context.Context, m Mutant) outcome {
 		case v.Status == conformance.NotTestable:
 			out.NotTestable++
 		case v.Status == conformance.Differs:
-			out.Lighter++
+			if out.Lighter++; out.Lighter == 1 {
+				out.Closest = noticed(v)
+			}
 		}
 		if out.killed && !r.o.Full {
 			break
 		}
 	}
 	return out
+}
+
+// noticed is a case and the heaviest thing that it noticed, in words.
+func noticed(v conformance.Verdict) string {
+	worst := slices.MaxFunc(v.Mismatches, func(a, b conformance.Mismatch) int { return int(a.Severity) - int(b.Severity) })
+	return fmt.Sprintf("%s (%s %s%s: wanted %s, got %s)", v.ID, worst.Severity, worst.In, worst.Pointer, worst.Wanted, worst.Got)
 }
 
 // relevant puts the cases that judge the operation of a mutant first, and leaves

@@ -387,6 +387,9 @@ func used(u conformance.Used) string {
 	s := plural(u.Requests, "request", "requests") + ", " +
 		plural(u.WrongPasswords, "wrong password", "wrong passwords") + ", " +
 		plural(u.Sessions, "session", "sessions") + " opened, " + grouped(u.Closed) + " closed"
+	if n := u.Sessions - u.Closed - u.Left; n > 0 {
+		s += ", " + grouped(n) + " run out by themselves"
+	}
 	if u.Left > 0 {
 		s += ", " + grouped(u.Left) + " left open: conform cleanup closes them"
 	}

@@ -126,8 +126,9 @@ func (l *late) make() (*conformance.Runner, error) {
 	return l.runner, l.err
 }
 
-// Run carries a case out, and closes what it opened. Connections are kept for
-// the next one: they end with the process, or after a while of silence.
+// Run carries a case out, and closes what it opened: also its world in a mock,
+// for nobody says which case is the last. Connections are kept for the next one:
+// they end with the process, or after a while of silence.
 func (l *late) Run(ctx context.Context, c *conformance.Case) conformance.Verdict {
 	r, err := l.make()
 	if err != nil {
@@ -135,6 +136,9 @@ func (l *late) Run(ctx context.Context, c *conformance.Case) conformance.Verdict
 	}
 	left := r.Used().Left
 	v := r.Run(ctx, c)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	r.Leave(closing)
 	if n := r.Used().Left - left; n > 0 {
 		ginkgo.AddReportEntry(fmt.Sprintf("%d sessions could not be closed", n))
 	}

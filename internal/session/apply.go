@@ -189,6 +189,7 @@ func (d *Decision) sessionID(o *Opened) (string, error) {
 func (d *Decision) createNow(r *Record) error {
 	s := d.scope
 	d.learnRecord(r)
+	r.Guessed = r.Key == "" && d.learnt != nil
 	for r.Key == "" || s.tx.Record(r.Kind.Name, r.Key) != nil {
 		f := r.Kind.Fields[r.Kind.Key]
 		v, err := schema.Generate(f.Schema, s.m.Rand)

@@ -66,11 +66,16 @@ func (d *Decision) bound(tokens []string, v *specs.Value) Bound {
 			continue
 		}
 		x := d.scope.Root(r.Root)
-		if t, ok := x.(*Token); ok && t.Guessed {
-			b.Known = false
+		switch t := x.(type) {
+		case *Token:
+			b.Known = b.Known && !t.Guessed
+		case *Record:
+			b.Known = b.Known && (!t.Guessed || len(r.Path) > 0)
 		}
 		for _, p := range r.Path {
 			switch x := x.(type) {
+			case *Record:
+				b.Known = b.Known && (!x.Guessed || p != x.Kind.Key)
 			case *Session:
 				b.Known = b.Known && (p != "id" || !x.Guessed)
 			case *Token:
@@ -212,6 +217,17 @@ func (m *Machine) Generate(n *schema.Node) (any, error) { return schema.Generate
 // Deadness returns why a token is dead at a moment ("expired", "revoked",
 // "consumed", "replaced", "unknown"), or "" if it lives.
 func (m *Machine) Deadness(t *Token, at Moment) string { return m.scope(nil, &Request{}, at).dead(t) }
+
+// LocksAfter returns how many wrong secrets in a row lock a record of this kind;
+// it reports false if no number of them does.
+func (m *Machine) LocksAfter(k *specs.RecordKind, at Moment) (int, bool) {
+	if k.Locks == nil || k.Locks.After == nil {
+		return 0, false
+	}
+	v, err := k.Locks.After.Eval(m.scope(nil, &Request{}, at))
+	n, ok := v.(int)
+	return n, err == nil && ok
+}
 
 // Alive reports whether a session lives at a moment.
 func (m *Machine) Alive(x *Session, at Moment) bool { return m.scope(nil, &Request{}, at).alive(x) }

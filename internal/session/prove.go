@@ -68,6 +68,7 @@ func (d *Decision) prove(p *specs.Proof) (*proven, *Failure) {
 		if f := d.same(a, got, beside); f != nil {
 			return nil, f
 		}
+		d.proofs = append(d.proofs, a)
 	}
 	return got, nil
 }

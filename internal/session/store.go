@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +22,8 @@ type Record struct {
 	Wrong       int       // wrong secrets in a row
 	LockedUntil time.Time // zero: not locked; Forever: until reset
 	Note        string
+	// Guessed: a checker does not know the key, and made one up.
+	Guessed bool
 }
 
 // Forever is the end of a lock that only a reset opens.
@@ -274,6 +278,35 @@ func NewMemory(seed *Seed) *Memory {
 	return &Memory{memory: memory{seed: seed}}
 }
 
+// Clone returns a world of its own in the same state. Records, sessions and
+// tokens are never changed once they are stored, so both share them.
+func (m *Memory) Clone() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := NewMemory(m.seed)
+	if m.changed != nil {
+		c.changed, c.added, c.fields = make(map[string]map[string]*Record, len(m.changed)), make(map[string][]string, len(m.added)), make(map[string]map[string]string, len(m.fields))
+		for k, v := range m.changed {
+			c.changed[k] = maps.Clone(v)
+		}
+		for k, v := range m.added {
+			c.added[k] = slices.Clip(v)
+		}
+		for k, v := range m.fields {
+			c.fields[k] = maps.Clone(v)
+		}
+	}
+	c.sessions, c.tokens, c.limited = maps.Clone(m.sessions), maps.Clone(m.tokens), maps.Clone(m.limited)
+	if m.byRecord != nil {
+		c.byRecord = make(map[string][]string, len(m.byRecord))
+		for k, v := range m.byRecord {
+			c.byRecord[k] = slices.Clip(v)
+		}
+	}
+	c.queue = slices.Clip(m.queue)
+	return c
+}
+
 // Update runs f alone.
 func (m *Memory) Update(f func(Tx)) {
 	m.mu.Lock()
@@ -317,6 +350,9 @@ func (m *memory) FindRecord(kind *specs.RecordKind, field, text string) *Record 
 }
 
 func (m *memory) Records(kind string) []*Record {
+	if len(m.changed[kind]) == 0 {
+		return slices.Clip(m.seed.Records(kind))
+	}
 	var out []*Record
 	for _, r := range m.seed.Records(kind) {
 		out = append(out, m.Record(kind, r.Key))

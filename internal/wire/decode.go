@@ -21,23 +21,26 @@ import (
 
 // Head reads everything but the body into a session.Request.
 func Head(r *http.Request, params map[string]string, basePath, prefix string) *session.Request {
-	q := &session.Request{
-		Method: r.Method, PathParams: params,
-		Header:  make(map[string][]string, len(r.Header)),
-		Cookies: Cookies(r.Header["Cookie"]),
-		Base:    BaseURL(r, prefix) + basePath,
-	}
+	q := &session.Request{Method: r.Method, PathParams: params, Base: BaseURL(r, prefix) + basePath}
 	if q.Method == http.MethodHead {
 		q.Method = http.MethodGet
 	}
 	if r.URL.RawQuery != "" {
 		q.Query = Query(r.URL.RawQuery)
 	}
-	for k, v := range r.Header {
+	Fields(q, r.Header)
+	return q
+}
+
+// Fields reads header fields, whose names are in canonical form, into a
+// session.Request.
+func Fields(q *session.Request, h http.Header) {
+	q.Header = make(map[string][]string, len(h))
+	q.Cookies = Cookies(h["Cookie"])
+	for k, v := range h {
 		q.Header[strings.ToLower(k)] = v
 	}
-	authorization(q, r.Header.Get("Authorization"))
-	return q
+	authorization(q, h.Get("Authorization"))
 }
 
 // BaseURL is scheme and host as the client sees them, and the prefix of the
@@ -130,21 +133,41 @@ func authorization(q *session.Request, h string) {
 	}
 }
 
-// body is a request body that was read.
-type body struct {
-	raw   []byte
+// Body is a request body that was read. It may be taken for several requests,
+// one after another.
+type Body struct {
 	media *specs.Media
-	value any
+	value any // never changed
 	has   bool
+	// mediaFault is answered at once, a malformed body in its turn.
+	mediaFault, fault *session.Failure
+
+	validated bool
+	found     []schema.Finding
 }
 
-// decodeBody finds the media type and decodes. media failures are answered at
-// once; a malformed body in its turn.
-func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limits) (b body, media, fault *session.Failure) {
-	b.raw = raw
+// ReadBody finds the media type of a body, and decodes it.
+func (o *Operation) ReadBody(contentType []string, raw []byte, lim codec.Limits) *Body {
+	b := &Body{}
+	b.mediaFault, b.fault = o.decodeBody(b, contentType, raw, lim)
+	return b
+}
+
+// findings are the places in which the body breaks its schema, worked out once.
+func (o *Operation) findings(b *Body) []schema.Finding {
+	if !b.validated {
+		b.validated = true
+		if v, err := o.Contract.Schemas.Compile(b.media.Pointer, schema.Request); err == nil {
+			b.found = v.Validate(b.value)
+		}
+	}
+	return b.found
+}
+
+func (o *Operation) decodeBody(b *Body, contentType []string, raw []byte, lim codec.Limits) (media, fault *session.Failure) {
 	op := o.Op
 	if len(op.Body) == 0 {
-		return b, nil, nil
+		return nil, nil
 	}
 	sent := ""
 	if len(contentType) > 0 {
@@ -157,9 +180,9 @@ func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limit
 	wants := strings.Join(want, " or ")
 	if sent == "" {
 		if len(raw) == 0 && !op.BodyRequired {
-			return b, nil, nil
+			return nil, nil
 		}
-		return b, &session.Failure{Reason: "request.media.missing", Field: "Content-Type", Why: "The header Content-Type is missing; send " + wants + "."}, nil
+		return &session.Failure{Reason: "request.media.missing", Field: "Content-Type", Why: "The header Content-Type is missing; send " + wants + "."}, nil
 	}
 	typ, params, err := codec.MediaType(sent)
 	if err == nil {
@@ -167,12 +190,12 @@ func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limit
 	}
 	if b.media == nil {
 		if len(raw) == 0 && !op.BodyRequired {
-			return b, nil, nil // clients send a Content-Type on GET as well
+			return nil, nil // clients send a Content-Type on GET as well
 		}
-		return b, &session.Failure{Reason: "request.media.unsupported", Field: "Content-Type", Value: typ, Why: fmt.Sprintf("Content-Type %s is not taken here; send %s.", typ, wants)}, nil
+		return &session.Failure{Reason: "request.media.unsupported", Field: "Content-Type", Value: typ, Why: fmt.Sprintf("Content-Type %s is not taken here; send %s.", typ, wants)}, nil
 	}
 	if len(raw) == 0 && !op.BodyRequired {
-		return b, nil, nil
+		return nil, nil
 	}
 	v, err := Decode(typ, params, raw, b.media.Schema, lim)
 	if err == nil {
@@ -180,11 +203,11 @@ func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limit
 			v = codec.Unbare(v, b.media.Schema)
 		}
 		b.value, b.has = v, true
-		return b, nil, nil
+		return nil, nil
 	}
 	var ce *codec.Error
 	if !errors.As(err, &ce) {
-		return b, nil, &session.Failure{Reason: "request.malformed", Why: "The body cannot be decoded."}
+		return nil, &session.Failure{Reason: "request.malformed", Why: "The body cannot be decoded."}
 	}
 	f := &session.Failure{Reason: "request.malformed", Why: sentence(ce.Message)}
 	switch ce.Kind {
@@ -192,12 +215,12 @@ func (o *Operation) decodeBody(contentType []string, raw []byte, lim codec.Limit
 		f.Reason = "request.size"
 	case codec.Encoding, codec.Unsupported:
 		f.Reason = "request.media.unsupported"
-		return b, f, nil
+		return f, nil
 	}
 	if ce.Pointer != "" {
 		f.Violations = []session.Violation{{Pointer: ce.Pointer, Message: ce.Message}}
 	}
-	return b, nil, f
+	return nil, f
 }
 
 func sentence(s string) string {
@@ -253,7 +276,7 @@ func Decode(typ string, params map[string]string, raw []byte, n *schema.Node, li
 }
 
 // validate compares parameters and body with their schemas.
-func (o *Operation) validate(q *session.Request, b body) *session.Failure {
+func (o *Operation) validate(q *session.Request, b *Body) *session.Failure {
 	var found []session.Violation
 	missing, field, val := false, "", ""
 	report := func(where, pointer, keyword, message, name, v string) {
@@ -291,11 +314,7 @@ func (o *Operation) validate(q *session.Request, b body) *session.Failure {
 	}
 	switch {
 	case b.has && b.media.Pointer != "":
-		v, err := c.Schemas.Compile(b.media.Pointer, schema.Request)
-		if err != nil {
-			break
-		}
-		for _, f := range v.Validate(b.value) {
+		for _, f := range o.findings(b) {
 			message := f.Message
 			if f.Keyword == "required" {
 				message += instead(b.value, f.Pointer)

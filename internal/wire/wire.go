@@ -70,14 +70,19 @@ type Incoming struct {
 // Read reads the body of a request whose head was read by Head, and judges
 // both. unread is why the body could not be read, or nil.
 func (o *Operation) Read(q *session.Request, h http.Header, raw []byte, unread *session.Failure, lim codec.Limits) *Incoming {
-	in := &Incoming{Request: q, Accept: h["Accept"]}
-	b, media, fault := o.decodeBody(h["Content-Type"], raw, lim)
+	return o.Take(q, h["Accept"], o.ReadBody(h["Content-Type"], raw, lim), unread)
+}
+
+// Take is Read with a body that was read before, perhaps for another request.
+func (o *Operation) Take(q *session.Request, accept []string, b *Body, unread *session.Failure) *Incoming {
+	in := &Incoming{Request: q, Accept: accept}
 	q.Body, q.HasBody = b.value, b.has
-	in.Media = media
+	in.Media = again(b.mediaFault)
+	fault := again(b.fault)
 	if unread != nil {
 		fault = unread
 	}
-	if fault == nil && media == nil {
+	if fault == nil && in.Media == nil {
 		fault = o.validate(q, b)
 	}
 	for _, name := range o.undeclared(q) {
@@ -88,6 +93,15 @@ func (o *Operation) Read(q *session.Request, h http.Header, raw []byte, unread *
 	}
 	q.Fault = fault
 	return in
+}
+
+// again is a failure for one more request: whoever decides it adds to it.
+func again(f *session.Failure) *session.Failure {
+	if f == nil {
+		return nil
+	}
+	c := *f
+	return &c
 }
 
 // Decide says what the request means, and which media type the answer has. It

@@ -1,0 +1,111 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Ahead carries cases out on several runners at once, each in a world of its
+// own, and hands the verdicts out one by one, in whatever order they are asked
+// for. One runner waits for the server most of the time; several take as long as
+// the processors need. It is for a mock of ours: see CanRunAhead.
+//
+// Start it with NewAhead. Close ends it, and must be called. Run, Used and Close
+// are called from one goroutine.
+type Ahead struct {
+	cancel   context.CancelFunc
+	runners  []*Runner
+	verdicts map[*Case]chan Verdict
+	ended    chan struct{} // closed when no case is under way any more
+	used     Used          // known once it is closed
+}
+
+// CanRunAhead reports whether the cases for a target may run side by side: where
+// each can have a world of its own, and no budget is shared.
+func CanRunAhead(t *Target) bool {
+	b := t.Budgets
+	return t.Control != "" && t.Capabilities.Worlds && b.WrongPasswords == 0 && b.Sessions == 0 && b.RequestsPerSecond == 0
+}
+
+// NewAhead begins to carry cases out, in their order and as many at once as
+// there are runners. When ctx ends, those under way clean up, and no other
+// begins.
+func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners int) (*Ahead, error) {
+	if !CanRunAhead(p.Target) {
+		return nil, fmt.Errorf("cases run side by side where each can have a world of its own, and no budget is set: not at %s", p.Target.URL.Redacted())
+	}
+	a := &Ahead{verdicts: make(map[*Case]chan Verdict, len(cases)), ended: make(chan struct{})}
+	for n := range max(1, min(runners, len(cases))) {
+		r, err := NewRunner(p, o)
+		if err != nil {
+			return nil, err
+		}
+		r.prefix += fmt.Sprintf("-%d", n+1) // of the names of its worlds
+		a.runners = append(a.runners, r)
+	}
+	turn := make(chan *Case, len(cases))
+	for _, c := range cases {
+		turn <- c
+		a.verdicts[c] = make(chan Verdict, 1)
+	}
+	close(turn)
+	ctx, a.cancel = context.WithCancel(ctx)
+	var working sync.WaitGroup
+	for _, r := range a.runners {
+		working.Go(func() {
+			for c := range turn {
+				if ctx.Err() != nil {
+					return
+				}
+				a.verdicts[c] <- r.Run(ctx, c)
+			}
+		})
+	}
+	go func() {
+		working.Wait()
+		close(a.ended)
+	}()
+	return a, nil
+}
+
+// Run returns the verdict of a case, once, and waits for it if need be. When ctx
+// ends, the others end, too.
+func (a *Ahead) Run(ctx context.Context, c *Case) Verdict {
+	verdict := a.verdicts[c]
+	select {
+	case v := <-verdict:
+		return v
+	case <-ctx.Done():
+		a.cancel()
+		<-a.ended
+	case <-a.ended:
+	}
+	select {
+	case v := <-verdict:
+		return v
+	default:
+		return Verdict{Info: c.Info, Status: Interrupted, Why: "the run ended before it"}
+	}
+}
+
+// Used is what was done to the target; it is known after Close.
+func (a *Ahead) Used() Used { return a.used }
+
+// Close ends what is under way, the worlds and the connections. It returns how
+// many sessions could not be closed.
+func (a *Ahead) Close(ctx context.Context) int {
+	a.cancel()
+	<-a.ended
+	a.used = Used{}
+	for _, r := range a.runners {
+		r.Close(ctx)
+		u := r.Used()
+		a.used.Requests += u.Requests
+		a.used.WrongPasswords += u.WrongPasswords
+		a.used.Sessions += u.Sessions
+		a.used.Closed += u.Closed
+		a.used.Left += u.Left
+	}
+	return a.used.Left
+}
