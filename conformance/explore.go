@@ -19,7 +19,7 @@ const (
 	maxWays       = 48  // states that requests are tried in
 	maxCandidates = 200 // requests that are tried for one operation in the first state that fits
 	maxLight      = 48  // in a light search
-	maxLightWays  = 4
+	maxLightWays  = 6
 	maxFurther    = 10 // and in each further one
 	maxDepth      = 3  // steps of a way
 )
@@ -63,6 +63,7 @@ type explorer struct {
 	values   map[*specs.Parameter]any // made for required parameters; nil: none is known
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
+	firstFew   map[wayAndOperation][]*candidate
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
 }
@@ -392,7 +393,30 @@ func (c *candidate) purpose() string {
 // plain returns the requests of an operation that are complete: each example
 // with each way to prove who is calling, filled from the state.
 func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
-	return e.complete(w, op, most, most)
+	if most != maxFurther {
+		return e.complete(w, op, most, most)
+	}
+	return e.few(w, op)
+}
+
+// few returns the first requests of plain. They are asked for time and again:
+// the state of a way never changes.
+func (e *explorer) few(w *way, op *specs.Operation) []*candidate {
+	key := wayAndOperation{w, op}
+	out, known := e.firstFew[key]
+	if !known {
+		out = e.complete(w, op, maxFurther, maxStale)
+		if e.firstFew == nil {
+			e.firstFew = map[wayAndOperation][]*candidate{}
+		}
+		e.firstFew[key] = out
+	}
+	return out
+}
+
+type wayAndOperation struct {
+	w  *way
+	op *specs.Operation
 }
 
 // complete is plain that stops when so many requests in a row have brought

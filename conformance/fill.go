@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -42,18 +43,22 @@ type held struct {
 // which records its roles stand for.
 type filling struct {
 	r     *request
-	roles map[string]*session.Record
+	roles map[string]*session.Record // never changed in place: clones share it
 	// session is the id of the one whose tokens are used; "": not chosen yet.
 	session string
 	proofs  []*specs.Proof
 }
 
 func (f *filling) clone() *filling {
+	return &filling{f.r.clone(), f.roles, f.session, slices.Clip(f.proofs)}
+}
+
+// role makes a record known.
+func (f *filling) role(name string, r *session.Record) {
 	roles := make(map[string]*session.Record, len(f.roles)+1)
-	for k, v := range f.roles {
-		roles[k] = v
-	}
-	return &filling{f.r.clone(), roles, f.session, slices.Clone(f.proofs)}
+	maps.Copy(roles, f.roles)
+	roles[name] = r
+	f.roles = roles
 }
 
 // prover fills the places that proofs read, in the state of one way.
@@ -180,7 +185,7 @@ func (p *prover) facts(f *filling) {
 	for _, fact := range p.w.shadow.contract.Session.Facts {
 		if key, ok := x.Facts[fact.Name].(string); ok && fact.Record != "" && f.roles[fact.Name] == nil {
 			if r := p.tx.Record(fact.Record, key); r != nil {
-				f.roles[fact.Name] = r
+				f.role(fact.Name, r)
 			}
 		}
 	}
@@ -224,7 +229,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 		for _, r := range p.near(f, t.Record) {
 			g := f.clone()
 			if p.field(g.r, b, t.Role, r) {
-				g.roles[t.Role] = r
+				g.role(t.Role, r)
 				out = append(out, g)
 			}
 		}
@@ -248,24 +253,26 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 // already, then those that refer to one of these or are referred to: a user's
 // own record, the unit of the user's organisation.
 func (p *prover) near(f *filling, kind string) []*session.Record {
-	all := slices.Clone(p.tx.Records(kind))
+	all := p.tx.Records(kind)
 	if len(f.roles) == 0 || len(all) < 2 {
 		return all
 	}
-	rank := func(r *session.Record) int {
-		best := 2
+	// By rank: the records themselves, those near to them, the others.
+	var by [3][]*session.Record
+	for _, r := range all {
+		rank := 2
 		for _, o := range f.roles {
-			switch {
-			case o.Kind == r.Kind && o.Key == r.Key:
-				return 0
-			case refersTo(r, o) || refersTo(o, r):
-				best = 1
+			if o.Kind == r.Kind && o.Key == r.Key {
+				rank = 0
+				break
+			}
+			if rank > 1 && (refersTo(r, o) || refersTo(o, r)) {
+				rank = 1
 			}
 		}
-		return best
+		by[rank] = append(by[rank], r)
 	}
-	slices.SortStableFunc(all, func(a, b *session.Record) int { return rank(a) - rank(b) })
-	return all
+	return slices.Concat(by[:]...)
 }
 
 func refersTo(a, b *session.Record) bool {

@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/codec"
@@ -70,15 +71,15 @@ type slot struct {
 	change func(string) string
 }
 
+// clone is a request of its own. What hangs on it is shared until it is set or
+// dropped: neither changes a map, a list or a body in place.
 func (r *request) clone() *request {
 	c := *r
-	c.path = maps.Clone(r.path)
-	c.query, c.header, c.cookie = slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
-	c.body = value.Clone(r.body)
 	return &c
 }
 
 func setNamed(list []named, name string, v any) []named {
+	list = slices.Clone(list)
 	for i := range list {
 		if strings.EqualFold(list[i].name, name) {
 			list[i].value = v
@@ -89,19 +90,72 @@ func setNamed(list []named, name string, v any) []named {
 }
 
 func dropNamed(list []named, name string) []named {
-	return slices.DeleteFunc(list, func(n named) bool { return strings.EqualFold(n.name, name) })
+	return slices.DeleteFunc(slices.Clone(list), func(n named) bool { return strings.EqualFold(n.name, name) })
+}
+
+// put is value.Put that changes nothing in place.
+func put(body any, tokens []string, v any) any {
+	if len(tokens) == 0 {
+		return v
+	}
+	if list, ok := body.([]any); ok {
+		i, err := strconv.Atoi(tokens[0])
+		if err != nil || i < 0 || i >= len(list) {
+			return body
+		}
+		list = slices.Clone(list)
+		list[i] = put(list[i], tokens[1:], v)
+		return list
+	}
+	o, _ := body.(value.Object)
+	o = slices.Clone(o)
+	for i := range o {
+		if o[i].Name == tokens[0] {
+			o[i].Value = put(o[i].Value, tokens[1:], v)
+			return o
+		}
+	}
+	return append(o, value.Member{Name: tokens[0], Value: put(nil, tokens[1:], v)})
+}
+
+// remove is value.Remove that changes nothing in place.
+func remove(body any, tokens []string) any {
+	if len(tokens) == 0 {
+		return nil
+	}
+	switch b := body.(type) {
+	case []any:
+		if i, err := strconv.Atoi(tokens[0]); err == nil && i >= 0 && i < len(b) {
+			b = slices.Clone(b)
+			b[i] = remove(b[i], tokens[1:])
+			return b
+		}
+	case value.Object:
+		for i := range b {
+			switch {
+			case b[i].Name != tokens[0]:
+			case len(tokens) == 1:
+				return slices.Concat(b[:i], b[i+1:])
+			default:
+				b = slices.Clone(b)
+				b[i].Value = remove(b[i].Value, tokens[1:])
+				return b
+			}
+		}
+	}
+	return body
 }
 
 // set puts a value or a slot at a location.
 func (r *request) set(l specs.Location, v any) {
 	switch l.In {
 	case specs.InBody:
-		r.body = value.Put(r.body, l.Tokens, v)
+		r.body = put(r.body, l.Tokens, v)
 	case specs.InPath:
-		if r.path == nil {
-			r.path = map[string]any{}
-		}
-		r.path[l.Name] = v
+		path := make(map[string]any, len(r.path)+1)
+		maps.Copy(path, r.path)
+		path[l.Name] = v
+		r.path = path
 	case specs.InQuery:
 		r.query = setNamed(r.query, l.Name, v)
 	case specs.InHeader:
@@ -127,7 +181,7 @@ func (r *request) set(l specs.Location, v any) {
 func (r *request) drop(l specs.Location) {
 	switch l.In {
 	case specs.InBody:
-		r.body = value.Remove(r.body, l.Tokens)
+		r.body = remove(r.body, l.Tokens)
 	case specs.InQuery:
 		r.query = dropNamed(r.query, l.Name)
 	case specs.InHeader:

@@ -75,7 +75,12 @@ func (e *explorer) search(op *specs.Operation) *found {
 		if !e.offered(w, op) {
 			continue
 		}
-		all := e.complete(w, op, most, maxStale)
+		var all []*candidate
+		if most == maxFurther {
+			all = e.few(w, op)
+		} else {
+			all = e.complete(w, op, most, maxStale)
+		}
 		for _, c := range all {
 			f.add(c)
 		}
@@ -112,9 +117,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 			e.deviate(f, c, d)
 		}
 		body[own] = true
-		if !e.light {
-			e.everything(f, c)
-		}
+		e.everything(f, c)
 		e.deadTokens(f, c)
 		e.strangers(f, c)
 		e.locked(f, c)
@@ -194,7 +197,7 @@ func (e *explorer) everything(f *found, c *candidate) {
 			continue
 		}
 		with := g.r.clone()
-		with.body = value.Put(with.body, []string{p.Name}, v)
+		with.body = put(with.body, []string{p.Name}, v)
 		h := g.clone()
 		h.r = with
 		x := e.tryIn(c.way, h)
@@ -204,15 +207,33 @@ func (e *explorer) everything(f *found, c *candidate) {
 		g.r = with
 	}
 	x := e.tryIn(c.way, g)
-	if x == nil || x.p.Failure != nil {
+	if x == nil || x.p.Failure != nil || x.p.Answer == nil {
 		return
 	}
-	x.tag, x.how = "everything "+c.p.Op.ID, "with every member that it can have"
+	x.tag, x.how = "everything "+c.p.Answer.Pointer, "with every member that it can have"
 	f.add(x)
 }
 
 // plausible is a value that is likely to differ from what is there.
 func (e *explorer) plausible(n *schema.Node) (any, bool) {
+	return e.plausibleAt(n, 0)
+}
+
+func (e *explorer) plausibleAt(n *schema.Node, depth int) (any, bool) {
+	if n == nil {
+		return "conform-other", true
+	}
+	switch {
+	case depth > 3:
+	case n.Is("array") && n.Items() != nil:
+		if x, ok := e.plausibleAt(n.Items(), depth+1); ok {
+			return []any{x}, true
+		}
+	case n.Is("object") && len(n.Properties()) == 0 && n.Additional:
+		if x, ok := e.plausibleAt(n.Values(), depth+1); ok {
+			return value.Object{{Name: "conform", Value: x}}, true
+		}
+	}
 	for _, v := range others(n, nil) {
 		if v != "" {
 			return v, true
@@ -733,6 +754,7 @@ func shiftSlot(s *slot, n int) *slot {
 // that it speaks of.
 func shiftRequest(r *request, n int) *request {
 	c := r.clone()
+	c.path, c.query, c.header, c.cookie = maps.Clone(r.path), slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
 	shift := func(x any) any { return shiftValue(x, n) }
 	for i := range c.query {
 		c.query[i].value = shift(c.query[i].value)
