@@ -205,7 +205,7 @@ func (b *builder) labels(x *Case, c *candidate) []string {
 	if x.settings != nil {
 		out = append(out, "settings")
 	}
-	return append(out, harms(x.steps)...)
+	return append(out, b.p.harms(x.steps)...)
 }
 
 // touchesOthers reports whether an operation can reach what the run did not

@@ -231,7 +231,7 @@ func (c *comparison) body(pointer string) {
 	if pointer != "" {
 		if v, err := c.plan.Contract.Schemas.Compile(pointer, schema.Response); err == nil {
 			for _, f := range v.Validate(c.a.body) {
-				c.add("body", f.Pointer, f.Message, c.show(f.Pointer), c.part(f.Pointer, "shape"), c.pointer)
+				c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), c.part(f.Pointer, "shape"), c.pointer)
 			}
 		}
 	}
@@ -298,6 +298,19 @@ func (c *comparison) missing(pointer string) bool {
 	return false
 }
 
+// demand says what a schema wants as the end of "wanted …".
+func demand(message string) string {
+	if message == "is required" {
+		return "it to be there"
+	}
+	wanted, ok := strings.CutPrefix(message, "want ")
+	if !ok {
+		return "what the schema allows: this " + message
+	}
+	wanted, _, _ = strings.Cut(wanted, ", got ")
+	return wanted
+}
+
 func (c *comparison) show(pointer string) string {
 	tokens, err := value.SplitPointer(pointer)
 	if err != nil {
@@ -310,12 +323,18 @@ func (c *comparison) show(pointer string) string {
 	return clipped(show(v))
 }
 
+// clipped bounds a text that is masked afterwards, and shortened then: a secret
+// that was cut in two could not be found.
 func clipped(s string) string {
-	if len(s) > 300 {
-		return s[:300] + "…"
+	if len(s) > maxCompared {
+		return s[:maxCompared]
 	}
 	return s
 }
+
+// maxCompared bounds the bytes of a value that a mismatch keeps until it is
+// masked; it is longer than any token.
+const maxCompared = 32 << 10
 
 // bound compares a member that has a value of its own.
 func (c *comparison) bound(b session.Bound, pointer string) {
@@ -461,7 +480,7 @@ func (c *comparison) token(t *session.Token) {
 			return
 		}
 		for _, f := range v.Validate(codec.DecodeText(x.Form.Schema, t.Text)) {
-			c.add(in, "", f.Message, "a text of "+strconv.Itoa(len(t.Text))+" characters", m, pointer)
+			c.add(in, "", demand(f.Message), "a text of "+strconv.Itoa(len(t.Text))+" characters", m, pointer)
 		}
 		return
 	}

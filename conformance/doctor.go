@@ -269,7 +269,7 @@ func (x *examination) logIn() bool {
 	}
 	start := time.Now()
 	if err := x.LogIn(x.ctx); err != nil {
-		return x.bad(CheckLogIn, "failed", fmt.Sprintf("Logging in does not work: %s. Look whether the account in the target file is right and not locked, and whether the variables hold the secrets of this server and not of another one.", strings.TrimSuffix(err.Error(), ".")))
+		return x.bad(CheckLogIn, "failed", fmt.Sprintf("Logging in does not work: %s. Look whether the account in the target file is right and not locked, and whether the variables hold the secrets of this server and not of another one. If the status is another than 401 or 403, look whether the server reads the request as the contract writes it.", strings.TrimSuffix(err.Error(), ".")))
 	}
 	return x.good(CheckLogIn, "%s", time.Since(start).Round(time.Millisecond))
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"sort"
 	"strings"
@@ -15,6 +16,7 @@ type probe struct {
 	c    *candidate
 	slot *slot // the token in it
 	cost int
+	nth  int // its operation: of two that cost the same, the first
 }
 
 // probes finds the simplest one for each kind of token that a way holds.
@@ -26,28 +28,48 @@ func (b *builder) probes(e *explorer, w *way) map[string]probe {
 		return out
 	}
 	best := map[string]probe{}
-	for _, op := range b.p.Contract.Operations {
-		if !e.offered(w, op) {
-			continue
-		}
-		for _, c := range e.plain(w, op, maxFurther) {
-			if c.p.Failure != nil || len(c.p.Creates)+len(c.p.Sets) > 0 {
-				continue
-			}
-			tokens := e.tokens(c)
-			cost := 10*len(tokens) + 20*(len(c.p.Ends)+len(c.p.Issue)+len(c.p.Consume)+len(c.p.Opens)) + len(c.filling.roles)
-			if c.request.op.Op.Method != "GET" {
-				cost += 5
-			}
-			for _, t := range tokens {
-				if old, ok := best[t.slot.name]; (!ok || cost < old.cost) && e.tells(c, t) {
-					best[t.slot.name] = probe{c, t.slot, cost}
-				}
+	for _, reading := range []bool{true, false} { // what reads is simpler
+		for n, op := range b.p.Contract.Operations {
+			if (op.Method == http.MethodGet) == reading && e.offered(w, op) {
+				e.probe(w, op, n, best)
 			}
 		}
 	}
 	e.probing[w] = best
 	return best
+}
+
+// probe looks for simpler ones in one operation, the nth. A request that would be
+// no better than what is known, whatever it means, is not tried.
+func (e *explorer) probe(w *way, op *specs.Operation, n int, best map[string]probe) {
+	own := 0
+	if op.Method != http.MethodGet {
+		own = 5
+	}
+	better := func(kind string, cost int) bool {
+		old, ok := best[kind]
+		return !ok || cost < old.cost || cost == old.cost && n < old.nth
+	}
+	if !slices.ContainsFunc(w.holds, func(h holding) bool { return better(h.kind, 10+own) }) {
+		return
+	}
+	worth := func(f *filling) bool {
+		tokens := e.tokensIn(f)
+		cost := 10*len(tokens) + own + len(f.roles)
+		return slices.ContainsFunc(tokens, func(t placed) bool { return better(t.slot.name, cost) })
+	}
+	for c := range e.each(w, op, worth) {
+		if c.p.Failure != nil || len(c.p.Creates)+len(c.p.Sets) > 0 {
+			continue
+		}
+		tokens := e.tokens(c)
+		cost := 10*len(tokens) + own + 20*(len(c.p.Ends)+len(c.p.Issue)+len(c.p.Consume)+len(c.p.Opens)) + len(c.filling.roles)
+		for _, t := range tokens {
+			if better(t.slot.name, cost) && e.tells(c, t) {
+				best[t.slot.name] = probe{c, t.slot, cost, n}
+			}
+		}
+	}
 }
 
 // tells reports whether a request is refused without this very token: one that
@@ -225,6 +247,9 @@ func (b *builder) fresh(c *candidate, done map[string]bool) {
 		return
 	}
 	op := c.request.op.Op
+	if !slices.ContainsFunc(c.p.Issue, func(i *session.Issued) bool { return !done[op.ID+" issues "+i.Kind.Name] }) {
+		return
+	}
 	steps := append(slices.Clone(c.way.steps), c.step(""))
 	state, err := c.e.walk(steps)
 	if err != nil {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"sort"
 	"strings"
@@ -63,7 +64,8 @@ type explorer struct {
 	values   map[*specs.Parameter]any // made for required parameters; nil: none is known
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
-	firstFew   map[wayAndOperation][]*candidate
+	listings   map[wayAndOperation]*listing
+	begun      map[operationAndProof][]*request
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
 }
@@ -101,13 +103,13 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 			if err != nil {
 				return nil, err
 			}
-			next.outcome, next.success, next.secret = p.Outcome(), p.Failure == nil, p.SetsSecret()
+			next.outcome, next.success, next.writes = p.Outcome(), p.Failure == nil, p.Writes()
 			if at.next == nil {
 				at.next = map[*step]*walked{}
 			}
 			at.next[st] = next
 		}
-		st.outcome, st.success, st.secret = next.outcome, next.success, next.secret
+		st.outcome, st.success, st.writes = next.outcome, next.success, next.writes
 		at = next
 	}
 	if at.way == nil {
@@ -127,8 +129,8 @@ type walked struct {
 	state   *shadow
 	outcome string // of the last step
 	success bool
-	secret  bool
-	way     *way // nil: nobody asked for it
+	writes  []string // by the last step, see step
+	way     *way     // nil: nobody asked for it
 	next    map[*step]*walked
 }
 
@@ -362,7 +364,7 @@ func (c *candidate) step(purpose string) *step {
 	if purpose == "" {
 		purpose = c.purpose()
 	}
-	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil, secret: c.p.SetsSecret()}
+	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil, writes: c.p.Writes()}
 }
 
 // purpose says in words what a request is for.
@@ -396,22 +398,61 @@ func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
 	if most != maxFurther {
 		return e.complete(w, op, most, most)
 	}
-	return e.few(w, op)
+	return slices.Collect(e.each(w, op, nil))
 }
 
-// few returns the first requests of plain. They are asked for time and again:
-// the state of a way never changes.
-func (e *explorer) few(w *way, op *specs.Operation) []*candidate {
-	key := wayAndOperation{w, op}
-	out, known := e.firstFew[key]
-	if !known {
-		out = e.complete(w, op, maxFurther, maxStale)
-		if e.firstFew == nil {
-			e.firstFew = map[wayAndOperation][]*candidate{}
+// complete is plain that stops when so many requests in a row have brought
+// nothing new about.
+func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*candidate {
+	l := e.newListing(w, op, most)
+	var out []*candidate
+	seen, since := map[string]bool{}, 0
+	for i := range l.fillings {
+		if len(out) >= most || since >= stale {
+			break
 		}
-		e.firstFew[key] = out
+		since++
+		if c := l.candidate(e, i); c != nil {
+			out = append(out, c)
+			if k := c.key(); !seen[k] {
+				seen[k], since = true, 0
+			}
+		}
 	}
 	return out
+}
+
+// each goes through the first requests of an operation, at most maxFurther, and
+// tries them as they are asked for, each once: the state of a way never changes,
+// and they are asked for time and again. worth, if it is not nil, says which ones
+// to try at all.
+func (e *explorer) each(w *way, op *specs.Operation, worth func(*filling) bool) iter.Seq[*candidate] {
+	key := wayAndOperation{w, op}
+	l := e.listings[key]
+	if l == nil {
+		l = e.newListing(w, op, maxFurther)
+		if e.listings == nil {
+			e.listings = map[wayAndOperation]*listing{}
+		}
+		e.listings[key] = l
+	}
+	return func(yield func(*candidate) bool) {
+		n := 0
+		for i, f := range l.fillings {
+			if n >= maxFurther {
+				return
+			}
+			if worth != nil && !worth(f) {
+				n++
+				continue
+			}
+			if c := l.candidate(e, i); c != nil {
+				if n++; !yield(c) {
+					return
+				}
+			}
+		}
+	}
 }
 
 type wayAndOperation struct {
@@ -419,30 +460,33 @@ type wayAndOperation struct {
 	op *specs.Operation
 }
 
-// complete is plain that stops when so many requests in a row have brought
-// nothing new about.
-func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*candidate {
-	var out []*candidate
-	seen, since := map[string]bool{}, 0
-	if !e.offered(w, op) {
-		return nil
+// listing is the complete requests of an operation in the state of a way, and
+// what they mean, where it was asked.
+type listing struct {
+	way      *way
+	fillings []*filling
+	tried    []bool
+	known    []*candidate
+}
+
+func (e *explorer) newListing(w *way, op *specs.Operation, most int) *listing {
+	l := &listing{way: w}
+	if e.offered(w, op) {
+		w.shadow.store.Update(func(tx session.Tx) {
+			l.fillings = e.fillings(&prover{w: w, op: e.ops[op.ID], tx: tx}, op, most)
+		})
 	}
-	w.shadow.store.Update(func(tx session.Tx) {
-		p := &prover{w: w, op: e.ops[op.ID], tx: tx}
-		for _, f := range e.fillings(p, op, most) {
-			since++
-			if c := e.try(w, f, tx); c != nil {
-				out = append(out, c)
-				if k := c.key(); !seen[k] {
-					seen[k], since = true, 0
-				}
-			}
-			if len(out) >= most || since >= stale {
-				return
-			}
-		}
-	})
-	return out
+	l.tried, l.known = make([]bool, len(l.fillings)), make([]*candidate, len(l.fillings))
+	return l
+}
+
+// candidate is the ith request, or nil if it cannot be written.
+func (l *listing) candidate(e *explorer, i int) *candidate {
+	if !l.tried[i] {
+		l.tried[i] = true
+		l.known[i] = e.tryIn(l.way, l.fillings[i])
+	}
+	return l.known[i]
 }
 
 // try asks what a request means in a state. The candidate is nil if it cannot
@@ -497,17 +541,14 @@ func (e *explorer) fillAll(p *prover, op *specs.Operation, secs [][]*specs.Proof
 	}
 	var starts []start
 	for _, acc := range accs {
-		bodies := e.bodies(op, acc)
+		begun := e.beginnings(p.op, acc)
 		for _, sec := range secs {
 			proofs := slices.Clone(sec)
 			if acc != nil {
 				proofs = append(proofs, acc)
 			}
-			for _, body := range bodies {
-				r := &request{op: p.op, body: body.value, media: body.media}
-				if e.parameters(r, op) {
-					starts = append(starts, start{proofs, r})
-				}
+			for _, r := range begun {
+				starts = append(starts, start{proofs, r})
 			}
 		}
 	}
@@ -540,6 +581,32 @@ func interleave[T any](groups [][]T) []T {
 type bodyOf struct {
 	media *specs.Media
 	value any
+}
+
+// beginnings are the requests that everything begins with: each body, and the
+// parameters that are required. There is none if one of these has no value.
+func (e *explorer) beginnings(op *wire.Operation, acc *specs.Proof) []*request {
+	key := operationAndProof{op, acc}
+	if out, ok := e.begun[key]; ok {
+		return out
+	}
+	var out []*request
+	for _, body := range e.bodies(op.Op, acc) {
+		r := &request{op: op, body: body.value, media: body.media}
+		if e.parameters(r, op.Op) {
+			out = append(out, r)
+		}
+	}
+	if e.begun == nil {
+		e.begun = map[operationAndProof][]*request{}
+	}
+	e.begun[key] = out
+	return out
+}
+
+type operationAndProof struct {
+	op  *wire.Operation
+	acc *specs.Proof
 }
 
 // bodies returns the bodies that a request may begin with: the documented

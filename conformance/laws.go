@@ -19,6 +19,7 @@ func (b *builder) laws(op *specs.Operation, f *found) {
 	b.usedTwice(op, f)
 	b.kept(op, f)
 	b.method(op, f)
+	b.ownTokens(op, f)
 }
 
 // neverMixed: with two accounts logged in, each is answered as itself.

@@ -23,6 +23,9 @@ type Plan struct {
 	seed *seed
 	ops  map[string]*wire.Operation
 	byID map[string]*Case
+	// decisive are the fields of accounts that decide what becomes of requests;
+	// nil: nobody asked yet.
+	decisive map[string]bool
 }
 
 // Missing is a refusal that a contract states and that no request was found for.

@@ -227,6 +227,9 @@ type Result struct {
 	Interrupted bool     `json:"interrupted,omitempty"`
 	// Filter is what was asked for, in words, if not everything was.
 	Filter string `json:"filter,omitempty"`
+	// Again are the flags of conform that name the same target again, as a shell
+	// reads them: --config staging.yaml. No secret is in them.
+	Again string `json:"again,omitempty"`
 }
 
 // Counts is how many verdicts have each status.

@@ -120,8 +120,11 @@ type run struct {
 	answers []*answer
 	opened  map[string]bool // sessions that were registered
 	before  int             // sessions that were opened before this case
-	// unsaid is why the refusal of the last request proves nothing; "": it does.
-	unsaid string
+	// moot is why the last request proves nothing; "": it does.
+	moot string
+	// twice is the request that gave a token that another answer had given before;
+	// "": none.
+	twice string
 }
 
 // Run carries one case out, and closes what it opened, also if ctx ends.
@@ -231,8 +234,16 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	x.shadow.store.Update(func(tx session.Tx) {
 		out, err = st.request.build(ctx, x.shadow.to, x.shadow.fill(tx))
 	})
-	if err != nil {
+	var none *absent
+	switch {
+	case errors.As(err, &none):
+		x.v.Status, x.v.Why = NotTestable, x.gaveNone(none)
+		return false
+	case err != nil:
 		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") could not be written", err)
+		return false
+	}
+	if x.turned(st, out) {
 		return false
 	}
 	ex := Exchange{Purpose: st.purpose, Operation: st.request.op.Op.ID, Wanted: st.outcome, Request: x.requestMessage(out)}
@@ -262,13 +273,15 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	if last && went {
 		x.twins(c)
 	}
+	for i := range c.out {
+		c.out[i].Wanted, c.out[i].Got = x.shown(c.out[i].Wanted), x.shown(c.out[i].Got)
+	}
 	ex.Seconds = reply.Took.Seconds()
 	ex.Response = x.responseMessage(reply)
 	x.v.Exchanges = append(x.v.Exchanges, ex)
 	x.register(ctx)
-	if x.unsaid != "" {
-		// Without the step: what is the same in many cases is shown once.
-		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(x.unsaid)
+	if x.moot != "" {
+		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(x.moot)
 		return false
 	}
 	if last {
@@ -276,13 +289,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		return true
 	}
 	if !went {
-		x.v.Status = NotTestable
-		why := "went otherwise"
-		if len(c.out) > 0 {
-			m := c.out[0]
-			why = "wanted " + m.Wanted + ", and got " + m.Got
-		}
-		x.v.Why = x.r.mask.Text(fmt.Sprintf("step %d (%s) %s", i+1, st.purpose, why))
+		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(otherwise(st, c.out))
 	}
 	return went
 }
@@ -323,17 +330,19 @@ func (x *run) wait(ctx context.Context, st *step) error {
 // reports whether the steps after it can follow.
 func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went bool) {
 	s := x.shadow
+	foreign := ""
 	s.store.Update(func(tx session.Tx) {
 		p := s.judge(st.request, out, tx)
 		p.Watch()
 		status, _ := p.Status()
 		a := readAnswer(reply, st.request.op, p.Decision, status, p.typ)
 		x.answers = append(x.answers, a)
+		x.conceal(st.request.op.Op, a)
 		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, cap: x.c.links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
 		refused := a.refuses(x.r.plan.Contract, p.Decision)
-		x.unsaid = ""
+		x.moot = ""
 		if refused {
-			x.unsaid = untold(p, a, out.in.Request, session.Moment{Now: s.now, Tx: tx}, s.machine)
+			x.moot = untold(p, a, out.in.Request, session.Moment{Now: s.now, Tx: tx}, s.machine)
 		}
 		if p.Failure == nil && !refused {
 			l := learn(x.r.plan.Contract, p.Decision, a)
@@ -344,6 +353,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 					}
 				}
 			}
+			foreign = x.repeated(st, p, l, tx)
 			p.Learn(l)
 		}
 		if (p.Failure != nil) == refused {
@@ -379,8 +389,8 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 			c.token(t)
 		}
 	})
-	for i := range c.out {
-		c.out[i].Wanted, c.out[i].Got = x.r.mask.Text(c.out[i].Wanted), x.r.mask.Text(c.out[i].Got)
+	if foreign != "" {
+		x.shared(c, st, foreign, st == x.c.steps[len(x.c.steps)-1])
 	}
 	return c, went
 }

@@ -27,6 +27,11 @@ func (f *found) add(c *candidate) bool {
 	}
 	k := c.key()
 	if old := f.by[k]; old != nil {
+		// The same answer, with less that nobody told.
+		if c.p.Failure == nil && assumes(old) && !assumes(c) {
+			f.by[k] = c
+			return true
+		}
 		// The same refusal, better founded: the cause decides how much it weighs.
 		if c.p.Failure != nil && old.p.Failure != nil && c.level() > old.level() {
 			f.by[k] = c
@@ -77,7 +82,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 		}
 		var all []*candidate
 		if most == maxFurther {
-			all = e.few(w, op)
+			all = e.plain(w, op, maxFurther)
 		} else {
 			all = e.complete(w, op, most, maxStale)
 		}
@@ -91,7 +96,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 		}
 	}
 	bases := f.bases()
-	if len(bases) == 0 && !e.light {
+	if !certain(bases) && !e.light {
 		e.prepared(f, op)
 		bases = f.bases()
 	}
@@ -391,7 +396,7 @@ func (e *explorer) prepared(f *found, op *specs.Operation) {
 	tried := 0
 	for _, o := range writers {
 		for _, w := range e.ways {
-			for _, pre := range e.plain(w, o, maxFurther) {
+			for pre := range e.each(w, o, nil) {
 				if pre.p.Failure != nil {
 					continue
 				}
@@ -405,7 +410,7 @@ func (e *explorer) prepared(f *found, op *specs.Operation) {
 				for _, c := range e.plain(nw, op, maxFurther) {
 					f.add(c)
 				}
-				if len(f.bases()) > 0 {
+				if certain(f.bases()) {
 					return
 				}
 			}
@@ -426,13 +431,17 @@ func commonStart(a, b string) int {
 }
 
 // tokens returns the slots of a request that hold tokens, and where.
-func (e *explorer) tokens(c *candidate) []placed {
+func (e *explorer) tokens(c *candidate) []placed { return e.tokensIn(c.filling) }
+
+func (e *explorer) tokensIn(f *filling) []placed {
 	var out []placed
-	for _, p := range c.filling.proofs {
-		for _, b := range slices.Concat(p.Binds, p.May) {
-			v, ok := c.request.get(b.At)
-			if s, isSlot := v.(*slot); ok && isSlot && s.kind == tokenSlot {
-				out = append(out, placed{b, s})
+	for _, p := range f.proofs {
+		for _, list := range [][]*specs.RequestBind{p.Binds, p.May} {
+			for _, b := range list {
+				v, ok := f.r.get(b.At)
+				if s, isSlot := v.(*slot); ok && isSlot && s.kind == tokenSlot {
+					out = append(out, placed{b, s})
+				}
 			}
 		}
 	}
@@ -556,7 +565,7 @@ func (e *explorer) enders(w *way) []*candidate {
 		if len(op.Ends) == 0 || !e.offered(w, op) {
 			continue
 		}
-		for _, c := range e.plain(w, op, maxFurther) {
+		for c := range e.each(w, op, nil) {
 			if c.p.Failure == nil && len(c.p.Ends) > 0 {
 				out = append(out, c)
 				break

@@ -27,8 +27,8 @@ type step struct {
 	// outcome is what was predicted when the step was planned.
 	outcome string
 	success bool
-	// secret: it changes a secret of an account, see Decision.SetsSecret.
-	secret bool
+	// writes are the fields of accounts that it changes, see Decision.Writes.
+	writes []string
 	// parallel: the request is sent several times at once.
 	parallel bool
 }
@@ -125,7 +125,7 @@ func (s *shadow) thing(x *slot, tx session.Tx) (any, error) {
 	case tokenSlot:
 		list := m.tokens[x.name]
 		if x.nth >= len(list) {
-			return nil, fmt.Errorf("step %d gave no token %q", x.step, x.name)
+			return nil, &absent{x.step, fmt.Sprintf("token %q", x.name)}
 		}
 		if t := tx.Token(list[x.nth].Text); t != nil {
 			return t, nil
@@ -133,7 +133,7 @@ func (s *shadow) thing(x *slot, tx session.Tx) (any, error) {
 		return list[x.nth], nil
 	case sessionSlot:
 		if x.nth >= len(m.sessions) {
-			return nil, fmt.Errorf("step %d opened no session", x.step)
+			return nil, &absent{x.step, "id of a session"}
 		}
 		if t := tx.Session(m.sessions[x.nth].ID); t != nil {
 			return t, nil

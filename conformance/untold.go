@@ -18,6 +18,17 @@ func guesses(c *candidate) bool {
 	return slices.ContainsFunc(c.p.Assumed(), func(a session.Assumption) bool { return !a.Met || dependsOnRequest(a.Need.That) })
 }
 
+// assumes reports whether a request is taken to succeed although it would not,
+// if accounts had no more than what is told.
+func assumes(c *candidate) bool {
+	return slices.ContainsFunc(c.p.Assumed(), func(a session.Assumption) bool { return !a.Met })
+}
+
+// certain reports whether there is a request that succeeds by what is told.
+func certain(bases []*candidate) bool {
+	return slices.ContainsFunc(bases, func(c *candidate) bool { return !assumes(c) })
+}
+
 // untold says why a refusal proves nothing: the server refuses as it would if an
 // account lacked what the target file does not tell; "" if that is not so.
 func untold(p *predicted, a *answer, req *session.Request, at session.Moment, m *session.Machine) string {

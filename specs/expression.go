@@ -34,6 +34,10 @@ type Expr struct {
 	program *vm.Program
 	err     error
 	vms     sync.Pool // of *vm.VM: a fresh one allocates its stack each time
+
+	naming   sync.Once
+	names    map[string][][]string // see Names
+	namesErr error
 }
 
 // Never is the value of `never` in an expression: no end.
@@ -287,15 +291,20 @@ func (resolver) Visit(node *ast.Node) {
 }
 
 // Names returns the roots that an expression mentions, and for each the paths
-// of members that follow. It is how a check knows what an expression needs.
+// of members that follow. It is how a check knows what an expression needs. The
+// map is shared, and not to be changed.
 func (e *Expr) Names() (map[string][][]string, error) {
-	tree, err := parser.Parse(e.Src)
-	if err != nil {
-		return nil, err
-	}
-	c := &nameCollector{names: map[string][][]string{}}
-	c.walk(tree.Node)
-	return c.names, nil
+	e.naming.Do(func() {
+		tree, err := parser.Parse(e.Src)
+		if err != nil {
+			e.namesErr = err
+			return
+		}
+		c := &nameCollector{names: map[string][][]string{}}
+		c.walk(tree.Node)
+		e.names = c.names
+	})
+	return e.names, e.namesErr
 }
 
 type nameCollector struct{ names map[string][][]string }

@@ -40,7 +40,7 @@ func (a *app) logIn(x *aim) func(context.Context) error {
 				return errors.New(e.Error)
 			case e.Response.Status == http.StatusUnauthorized, e.Response.Status == http.StatusForbidden,
 				e.Response.Status >= 400 && v.Status != conformance.Passed:
-				return fmt.Errorf("to %s, %s %s answers %d%s", e.Purpose, e.Request.Method, e.Request.URL, e.Response.Status, beginning(e.Response.Body))
+				return fmt.Errorf("%s: %s %s answers %d%s", e.Purpose, e.Request.Method, e.Request.URL, e.Response.Status, beginning(e.Response.Body))
 			}
 		}
 		return nil

@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/mockauth/mockauth/conformance"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -204,6 +205,9 @@ func (w *writer) accounts() {
 		w.record("    ", l.kind, 1, l.first)
 		for _, f := range l.more {
 			w.line("      #" + w.field(l.kind, 1, f))
+		}
+		if fields := conformance.DecisiveFields(w.c, l.kind.Name); len(fields) > 0 {
+			w.comment("      ", "What it may do rests on these; say those that it has, and more is checked: %s", strings.Join(fields, ", "))
 		}
 		w.record("    #", l.kind, 2, l.first)
 	}

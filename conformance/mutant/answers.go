@@ -42,15 +42,23 @@ func (m *maker) answers() {
 	}
 	for i, a := range op.Answers {
 		when := m.reached(i)
-		r := func(at specs.Location, part string) rule {
-			return m.rule(a.Pointer, a.Line, mark(a.Evidence, at, part))
+		r := func(at specs.Location, parts ...string) rule {
+			marks := make([]specs.Mark, 0, len(parts))
+			for _, p := range parts {
+				marks = append(marks, mark(a.Evidence, at, p))
+			}
+			return m.rule(a.Pointer, a.Line, strongest(marks))
 		}
 		if len(op.Answers) > 1 && !m.hasTwin(a) && !isNothing(a) {
-			part := "status"
-			if a.Example != nil {
-				part = "shape"
+			lost := m.rule(a.Pointer, a.Line)
+			lost.under = func(map[string]any) []specs.Mark {
+				var out []specs.Mark
+				for _, b := range instead(op, i) {
+					out = append(out, m.apart(op, a, b)...)
+				}
+				return out
 			}
-			m.add("answer-lost", op.ID, outcomeOf(a), fmt.Sprintf("%s never answers %s.", op.ID, outcomeOf(a)), r(specs.Location{}, part),
+			m.add("answer-lost", op.ID, outcomeOf(a), fmt.Sprintf("%s never answers %s.", op.ID, outcomeOf(a)), lost,
 				m.with(func(o *specs.Operation) { o.Answers = without(op.Answers, i) }), when...)
 		}
 		if a.Example == nil && a.Sample == nil && len(a.Binds) == 0 {
@@ -155,7 +163,7 @@ type members struct {
 	example                    *specs.Example
 	binds                      []*specs.AnswerBind
 	node                       *schema.Node
-	rule                       func(at specs.Location, part string) rule
+	rule                       func(at specs.Location, parts ...string) rule // of the best of some parts
 	when                       []condition
 	put                        func(*specs.Example, []*specs.AnswerBind) func() *specs.Contract
 }
@@ -198,7 +206,7 @@ func (m *maker) members(a members) {
 			each := *e
 			each.Binds = without(e.Binds, j)
 			x.Each = replaced(x.Each, i, &each)
-			m.add(a.kind+"-dropped", a.subject, a.detail+at.Src, fmt.Sprintf("The elements of %s in %s of %s have no %s.", where, a.detail, a.who, b.At.Src), a.rule(at, "shape"), a.put(x, a.binds), a.when...)
+			m.add(a.kind+"-dropped", a.subject, a.detail+at.Src, fmt.Sprintf("The elements of %s in %s of %s have no %s.", where, a.detail, a.who, b.At.Src), a.rule(at, "values", "shape"), a.put(x, a.binds), a.when...)
 			wrong := *e
 			wrong.Binds = replaced(e.Binds, j, &specs.AnswerBind{At: b.At, Value: m.other(b.Value, lookup(a.example, at.Tokens))})
 			y := *a.example
@@ -226,7 +234,7 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 		return
 	}
 	if b.Value.Must {
-		m.add(a.kind+"-present", a.subject, detail, fmt.Sprintf("%s of %s has %s, which must not be there.", a.detail, a.who, b.At.Src), a.rule(b.At, "shape"),
+		m.add(a.kind+"-present", a.subject, detail, fmt.Sprintf("%s of %s has %s, which must not be there.", a.detail, a.who, b.At.Src), a.rule(b.At, "values"),
 			m.rebind(a, b, m.other(b.Value, "x")), a.when...)
 		return
 	}
@@ -235,7 +243,7 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 		was = lookup(a.example, b.At.Tokens)
 	}
 	if len(b.At.Tokens) > 0 {
-		m.add(a.kind+"-dropped", a.subject, detail, fmt.Sprintf("%s of %s has no %s.", a.detail, a.who, b.At.Src), a.rule(b.At, "shape"),
+		m.add(a.kind+"-dropped", a.subject, detail, fmt.Sprintf("%s of %s has no %s.", a.detail, a.who, b.At.Src), a.rule(b.At, "values", "shape"),
 			a.put(drop(a.example, b.At.Tokens), dropBinds(a.binds, b.At.Tokens)), append(slices.Clone(a.when), m.mayHave(b.Value))...)
 	}
 	if len(b.Value.Refs()) == 0 {

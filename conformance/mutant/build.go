@@ -20,6 +20,8 @@ type maker struct {
 	seen map[string]bool
 	// refusals are the answers to each reason of each operation.
 	refusals []*refusal
+	// read are the names in expressions, by source.
+	read map[string]map[string][][]string
 }
 
 // rule is what a mutant breaks: a place of the contract, and what it rests on.
@@ -28,6 +30,11 @@ type rule struct {
 	line    int
 	marks   []specs.Mark
 	none    bool // the contract says nothing of it: there is nothing to break
+	// under are the further links that hang on the settings, of which the heaviest
+	// counts; nil: none. Where it gives none, nobody can see the rule broken.
+	under func(settings map[string]any) []specs.Mark
+	// asleep is why nobody can see the rule broken under any settings, or "".
+	asleep string
 }
 
 func (m *maker) rule(pointer string, line int, marks ...specs.Mark) rule {
@@ -70,6 +77,9 @@ func (m *maker) described(r rule) conformance.Rule {
 	if mark.Reason != "" {
 		out.Evidence += " " + mark.Reason
 	}
+	if strings.HasPrefix(mark.Reason, "law: ") {
+		out.Evidence = mark.Reason
+	}
 	for _, s := range mark.Sources {
 		out.Evidence += " " + s
 		if text := m.c.Sources[s]; text != "" {
@@ -90,7 +100,7 @@ func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) 
 	if r.none {
 		return &x
 	}
-	x.origin, x.Severity, x.Rule = m.origin, conformance.SeverityOf(weakest(r.marks).Level), m.described(r)
+	x.origin = m.origin
 	parts := []string{x.Kind}
 	for _, p := range []string{subject, detail} {
 		if p != "" {
@@ -108,7 +118,19 @@ func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) 
 		when = append(when, m.gate.may(m.op, m.op.Offered))
 	}
 	c, ok := m.gate.find(when)
-	x.Profile, x.Settings, x.Dormant = c.profile, c.settings, !ok
+	switch {
+	case !ok:
+		x.Why = "no profile and no change of one or two settings brings the rule into force"
+	case r.asleep != "":
+		x.Why = r.asleep
+	case r.under != nil:
+		if c, r.marks, ok = m.gate.heaviest(when, r); !ok {
+			x.Why = "nothing shows it: no answer, no condition and no token speaks of it"
+		}
+	}
+	x.Dormant = x.Why != ""
+	x.Profile, x.Settings = c.profile, c.settings
+	x.Severity, x.Rule = conformance.SeverityOf(weakest(r.marks).Level), m.described(r)
 	m.out = append(m.out, x)
 	return &m.out[len(m.out)-1]
 }
@@ -128,22 +150,6 @@ func word(s string) string {
 	return s
 }
 
-// mark is what a part of a fact rests on: the part itself, if it is named, else
-// a location above it, else the general part.
-func mark(e specs.Evidence, at specs.Location, general string) specs.Mark {
-	if x, ok := e.Parts[at.Src]; ok {
-		return x
-	}
-	if at.In == specs.InBody {
-		for n := len(at.Tokens); n > 0; n-- {
-			if x, ok := e.Parts[value.Pointer(at.Tokens[:n]...)]; ok {
-				return x
-			}
-		}
-	}
-	return e.Part(general)
-}
-
 func pointerAt(tokens []string) specs.Location {
 	return specs.Location{Src: value.Pointer(tokens...), Response: true, In: specs.InBody, Tokens: tokens}
 }
@@ -156,16 +162,6 @@ func (m *maker) with(change func(op *specs.Operation)) func() *specs.Contract {
 		change(&o)
 		return c.WithOperation(&o)
 	}
-}
-
-// works is the mark of the best answer of an operation: what it rests on that it
-// works at all.
-func works(op *specs.Operation) specs.Mark {
-	marks := make([]specs.Mark, 0, len(op.Answers))
-	for _, a := range op.Answers {
-		marks = append(marks, a.Evidence.Part("status"))
-	}
-	return strongest(marks)
 }
 
 func outcomeOf(a *specs.Answer) string {

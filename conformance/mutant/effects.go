@@ -29,10 +29,10 @@ func (m *maker) effects() {
 	op := m.op
 	for i, e := range op.Ends {
 		when := m.gate.may(op, e.When)
-		m.add("effect-lost", op.ID, e.What.Src, fmt.Sprintf("%s does not end %s.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+		m.add("effect-lost", op.ID, e.What.Src, fmt.Sprintf("%s does not end %s.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal"), m.death(e.What)),
 			m.with(func(o *specs.Operation) { o.Ends = without(op.Ends, i) }), when)
 		if e.When != nil {
-			m.add("effect-always", op.ID, e.What.Src, fmt.Sprintf("%s ends %s although %s does not hold.", op.ID, e.What.Src, e.When.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+			m.add("effect-always", op.ID, e.What.Src, fmt.Sprintf("%s ends %s although %s does not hold.", op.ID, e.What.Src, e.When.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal"), m.spared(op, e.What)),
 				m.with(func(o *specs.Operation) {
 					x := *e
 					x.When = nil
@@ -41,7 +41,7 @@ func (m *maker) effects() {
 		}
 	}
 	for _, e := range op.Keeps {
-		m.add("keeps-ended", op.ID, e.What.Src, fmt.Sprintf("%s ends %s, which must live on.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal")),
+		m.add("keeps-ended", op.ID, e.What.Src, fmt.Sprintf("%s ends %s, which must live on.", op.ID, e.What.Src), m.rule(e.What.Pointer, e.What.Line, e.Evidence.Part("refusal"), m.protected("")),
 			m.with(func(o *specs.Operation) { o.Ends = append(slices.Clone(op.Ends), e) }), m.gate.may(op, e.When))
 	}
 	for i, x := range op.Issues {
@@ -55,8 +55,18 @@ func (m *maker) effects() {
 	}
 	for i, x := range op.Creates {
 		r := m.rule(op.Pointer+"/x-session/creates", 0, x.Evidence.Part("values"))
-		m.add("create-lost", op.ID, x.Record.Name, fmt.Sprintf("%s makes no %s.", op.ID, x.Record.Name), r, m.with(func(o *specs.Operation) { o.Creates = without(op.Creates, i) }), m.gate.may(op, x.When))
+		all := r
+		all.under = func(settings map[string]any) []specs.Mark {
+			var out []specs.Mark
+			for _, v := range x.Values {
+				out = append(out, m.fieldShows(x.Record.Name, v.Name, settings)...)
+			}
+			return append(out, m.fieldShows(x.Record.Name, x.Record.Key, settings)...)
+		}
+		m.add("create-lost", op.ID, x.Record.Name, fmt.Sprintf("%s makes no %s.", op.ID, x.Record.Name), all, m.with(func(o *specs.Operation) { o.Creates = without(op.Creates, i) }), m.gate.may(op, x.When))
 		for j, v := range x.Values {
+			r := r
+			r.under = func(settings map[string]any) []specs.Mark { return m.fieldShows(x.Record.Name, v.Name, settings) }
 			m.add("create-partly", op.ID, x.Record.Name+"/"+v.Name, fmt.Sprintf("%s makes a %s without its %s.", op.ID, x.Record.Name, v.Name), r, m.with(func(o *specs.Operation) {
 				c := *x
 				c.Values = without(x.Values, j)
@@ -70,16 +80,17 @@ func (m *maker) issue(i int, x *specs.Issue) {
 	op, kind := m.op, x.Token.Name
 	when := m.gate.may(op, x.When)
 	r := m.rule(op.Pointer+"/x-session/issues", 0, works(op))
-	m.add("issue-lost", op.ID, kind, fmt.Sprintf("%s issues no token %s.", op.ID, kind), r, m.with(func(o *specs.Operation) { o.Issues = without(op.Issues, i) }), when)
+	told := m.rule(r.pointer, 0, m.told(op, kind))
+	m.add("issue-lost", op.ID, kind, fmt.Sprintf("%s issues no token %s.", op.ID, kind), told, m.with(func(o *specs.Operation) { o.Issues = without(op.Issues, i) }), when)
 	if x.When != nil {
-		m.add("issue-always", op.ID, kind, fmt.Sprintf("%s issues a token %s although %s does not hold.", op.ID, kind, x.When.Src), r, m.with(func(o *specs.Operation) {
+		m.add("issue-always", op.ID, kind, fmt.Sprintf("%s issues a token %s although %s does not hold.", op.ID, kind, x.When.Src), m.rule(r.pointer, 0, m.told(op, kind), m.onlyThen(op, kind)), m.with(func(o *specs.Operation) {
 			c := *x
 			c.When = nil
 			o.Issues = replaced(op.Issues, i, &c)
 		}), m.gate.mayNot(op, x.When))
 	}
 	if x.Lifetime != nil {
-		m.add("wish-ignored", op.ID, kind, fmt.Sprintf("The token %s of %s lives as long as any, whatever is asked for.", kind, op.ID), m.rule(x.Lifetime.Pointer, x.Lifetime.Line, x.Token.Evidence.Part("lifetime")),
+		m.add("wish-ignored", op.ID, kind, fmt.Sprintf("The token %s of %s lives as long as any, whatever is asked for.", kind, op.ID), m.rule(x.Lifetime.Pointer, x.Lifetime.Line, x.Token.Evidence.Part("lifetime"), m.lifeShows(x.Token, []*specs.Operation{op})),
 			m.with(func(o *specs.Operation) {
 				c := *x
 				c.Lifetime = nil
@@ -89,7 +100,7 @@ func (m *maker) issue(i int, x *specs.Issue) {
 	// The kind of token is a copy, by which the tokens of this operation are known
 	// at the next request.
 	marked := *x.Token
-	alive := m.rule(r.pointer, 0, works(op), m.protected(kind))
+	alive := m.rule(r.pointer, 0, m.told(op, kind), m.protected(kind))
 	m.put(Mutant{Kind: "dead-at-once", Says: fmt.Sprintf("The token %s that %s gives is dead from the beginning.", kind, op.ID), twist: func(mm *session.Machine, o *specs.Operation, req *session.Request, at session.Moment) *session.Decision {
 		t := &turn{mm, o, req, at}
 		for _, s := range t.sessions() {
@@ -125,7 +136,49 @@ func (m *maker) issue(i int, x *specs.Issue) {
 			}
 		}
 		return d
-	})}, op.ID, kind, r, []condition{when})
+	})}, op.ID, kind, m.repeated(x), []condition{when})
+}
+
+// onlyThen is what it rests on that a token is not issued otherwise. A member of
+// a body says that it is not there; a cookie more harms nobody.
+func (m *maker) onlyThen(op *specs.Operation, kind string) specs.Mark {
+	var marks []specs.Mark
+	for _, a := range op.Answers {
+		for _, b := range bindsOf(a) {
+			if b.At.In == specs.InBody && m.speaks(op, b.Value, textOf(kind)) {
+				marks = append(marks, mark(a.Evidence, b.At, "values"))
+			}
+		}
+	}
+	if len(marks) == 0 {
+		return unsaid("a token more is not forbidden anywhere")
+	}
+	return strongest(marks)
+}
+
+// lifeShows is what it rests on that another end of a token is noticed: it is
+// told, or comes too late, or too early.
+func (m *maker) lifeShows(k *specs.TokenKind, issuers []*specs.Operation) specs.Mark {
+	return strongest([]specs.Mark{m.endTold(k, issuers), m.bestRefusal("token.expired." + k.Name), m.protected(k.Name)})
+}
+
+// repeated is the rule that an operation does not give the token back that it was
+// sent: because that one is used up, replaced or ended by it.
+func (m *maker) repeated(x *specs.Issue) rule {
+	op, k := m.op, x.Token
+	marks := []specs.Mark{unsaid("no source says that it is another one")}
+	if k.Once {
+		marks = append(marks, weakest([]specs.Mark{k.Evidence.Part("use"), m.bestRefusal("token.consumed." + k.Name)}))
+	}
+	if k.Limit != nil && k.Limit.Replace {
+		marks = append(marks, weakest([]specs.Mark{k.Evidence.Part("limit"), m.bestRefusal("token.replaced." + k.Name)}))
+	}
+	for _, e := range op.Ends {
+		if slices.Contains(m.kindsIn(e.What), k.Name) {
+			marks = append(marks, weakest([]specs.Mark{e.Evidence.Part("refusal"), m.bestRefusal("token.revoked." + k.Name)}))
+		}
+	}
+	return m.rule(op.Pointer+"/x-session/issues", 0, works(op), strongest(marks))
 }
 
 // takes reports whether the operation takes a token of that kind itself.
@@ -153,12 +206,22 @@ func (m *maker) open(i int, o *specs.Open) {
 		}), when)
 	}
 	for j, f := range o.With {
+		fact, _ := m.c.Session.Fact(f.Name)
+		r := m.rule(r.pointer, 0)
+		r.under = func(settings map[string]any) []specs.Mark {
+			if !m.given(op, f.Value, settings) {
+				return nil
+			}
+			return m.factShows(op, o, fact, settings)
+		}
+		if m.sameAsNone(f) {
+			r.asleep = "it is false, and whoever looks asks only whether it is true"
+		}
 		m.add("fact-lost", op.ID, f.Name, fmt.Sprintf("The session that %s opens does not remember %s.", op.ID, f.Name), r, m.with(func(x *specs.Operation) {
 			c := *o
 			c.With = without(o.With, j)
 			x.Opens = replaced(op.Opens, i, &c)
 		}), when)
-		fact, _ := m.c.Session.Fact(f.Name)
 		if fact.Record == "" || !m.several(fact.Record) {
 			continue
 		}
@@ -199,17 +262,57 @@ func (m *maker) set(i int, s *specs.Set) {
 	op := m.op
 	when := m.gate.may(op, s.When)
 	r := m.rule(op.Pointer+"/x-session/sets", 0, s.Evidence.Part("values"))
-	m.add("set-lost", op.ID, s.To, fmt.Sprintf("%s does not change the %s.", op.ID, s.To), r, m.with(func(o *specs.Operation) { o.Sets = without(op.Sets, i) }), when)
+	all := r
+	all.under = func(settings map[string]any) []specs.Mark {
+		var out []specs.Mark
+		for _, v := range s.Values {
+			out = append(out, m.setShows(s, v.Name, settings)...)
+		}
+		if s.All != nil {
+			if k := m.c.Record(m.setKind(s)); k != nil {
+				for _, name := range k.Order {
+					out = append(out, m.setShows(s, name, settings)...)
+				}
+			}
+		}
+		return out
+	}
+	m.add("set-lost", op.ID, s.To, fmt.Sprintf("%s does not change the %s.", op.ID, s.To), all, m.with(func(o *specs.Operation) { o.Sets = without(op.Sets, i) }), when)
 	for j, v := range s.Values {
 		if len(s.Values)+btoi(s.All != nil) < 2 {
 			break
 		}
+		r := r
+		r.under = func(settings map[string]any) []specs.Mark { return m.setShows(s, v.Name, settings) }
 		m.add("set-partly", op.ID, s.To+"/"+v.Name, fmt.Sprintf("%s does not change %s of the %s.", op.ID, v.Name, s.To), r, m.with(func(o *specs.Operation) {
 			c := *s
 			c.Values = without(s.Values, j)
 			o.Sets = replaced(op.Sets, i, &c)
 		}), when)
 	}
+}
+
+// setKind is the kind of record that is changed, or "" for the session.
+func (m *maker) setKind(s *specs.Set) string {
+	if kind, ok := m.op.Roles[s.To]; ok && kind != "session" {
+		return kind
+	}
+	f, _ := m.c.Session.Fact(s.To)
+	return f.Record
+}
+
+// setShows are the weights of the places where a changed field shows.
+func (m *maker) setShows(s *specs.Set, field string, settings map[string]any) []specs.Mark {
+	if kind := m.setKind(s); kind != "" {
+		return m.fieldShows(kind, field, settings)
+	}
+	have := map[string]bool{}
+	for _, k := range m.c.Tokens {
+		have[k.Name] = true
+	}
+	return m.shows(m.c.Operations, have, func(root string, path []string) bool {
+		return root == field || (root == "session" || root == "token") && len(path) > 0 && path[0] == field
+	})
 }
 
 func btoi(b bool) int {

@@ -91,6 +91,11 @@ func (m *maker) causes(op *specs.Operation, reason string) []specs.Mark {
 			out = append(out, n.Evidence.Part("refusal"))
 		}
 	}
+	if parts := strings.Split(reason, "."); parts[0] == "token" && len(parts) == 3 {
+		if k := m.c.Token(parts[2]); k != nil && slices.Contains([]string{"expired", "consumed", "replaced", "revoked"}, parts[1]) {
+			return append(out, m.cause(k, parts[1]))
+		}
+	}
 	proofs(op, func(p *specs.Proof, _ bool) {
 		for _, b := range binds(p) {
 			for _, t := range b.Alts {
@@ -196,12 +201,16 @@ func (m *maker) judged(e *specs.FailureEntry, member func(*refusal) []*specs.Fai
 }
 
 // heaviest is the rule of the best supported of some refusals.
-func heaviest(e *specs.FailureEntry, list []*refusal, at specs.Location, part string) rule {
+func heaviest(e *specs.FailureEntry, list []*refusal, at specs.Location, parts ...string) rule {
 	marks := make([]specs.Mark, 0, len(list))
 	for _, r := range list {
 		own := make([]specs.Mark, 0, len(r.top))
 		for _, t := range r.top {
-			chain := []specs.Mark{mark(t.Evidence, at, part), t.Evidence.Part("refusal")}
+			best := make([]specs.Mark, 0, len(parts))
+			for _, p := range parts {
+				best = append(best, mark(t.Evidence, at, p))
+			}
+			chain := []specs.Mark{strongest(best), t.Evidence.Part("refusal")}
 			if len(r.causes) > 0 {
 				chain = append(chain, strongest(r.causes))
 			}
@@ -266,7 +275,7 @@ func (m *maker) entry(e *specs.FailureEntry, owner, reason string, put func(*spe
 	}
 	m.members(members{
 		kind: "refusal-member", subject: owner, detail: reason, who: strings.ToLower(who[:1]) + who[1:], example: e.Example, binds: e.Binds, node: n, when: []condition{when},
-		rule: func(at specs.Location, part string) rule { return heaviest(e, example, at, part) },
+		rule: func(at specs.Location, parts ...string) rule { return heaviest(e, example, at, parts...) },
 		put: func(x *specs.Example, binds []*specs.AnswerBind) func() *specs.Contract {
 			changed := *e
 			changed.Example, changed.Binds = x, binds

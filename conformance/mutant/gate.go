@@ -124,6 +124,30 @@ func (g *gate) find(conditions []condition) (choice, bool) {
 	return choice{}, false
 }
 
+// heaviest returns the choice under which all conditions can hold and a rule
+// weighs most, and the rule's marks there. One setting is enough for it.
+func (g *gate) heaviest(conditions []condition, r rule) (choice, []specs.Mark, bool) {
+	var best choice
+	var marks []specs.Mark
+	for _, c := range g.all {
+		if len(c.settings) > 1 && marks != nil || slices.ContainsFunc(conditions, func(f condition) bool { return !f(c.values) }) {
+			continue
+		}
+		under := r.under(c.values)
+		if len(under) == 0 {
+			continue
+		}
+		all := append(slices.Clone(r.marks), strongest(under))
+		if marks == nil || weakest(all).Level > weakest(marks).Level {
+			best, marks = c, all
+		}
+		if weakest(marks).Level == specs.Documented {
+			break
+		}
+	}
+	return best, marks, marks != nil
+}
+
 // may is the condition that an expression is not false whatever the request.
 // Lets of the operation come before those of the document.
 func (g *gate) may(op *specs.Operation, e *specs.Expr) condition {

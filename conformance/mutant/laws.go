@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -14,15 +15,14 @@ import (
 func (m *maker) protected(kind string) specs.Mark {
 	marks := make([]specs.Mark, 0, len(m.c.Operations))
 	for _, op := range m.c.Operations {
-		takes := false
-		proofs(op, func(p *specs.Proof, _ bool) {
-			takes = takes || !p.Optional && slices.ContainsFunc(p.Binds, func(b *specs.RequestBind) bool {
+		proofs(op, func(p *specs.Proof, security bool) {
+			takes := !p.Optional && !(security && op.Anonymous) && slices.ContainsFunc(p.Binds, func(b *specs.RequestBind) bool {
 				return isToken(b) && (kind == "" || slices.ContainsFunc(b.Alts, func(x *specs.Target) bool { return x.Token == kind }))
 			})
+			if takes {
+				marks = append(marks, weakest([]specs.Mark{p.Evidence.Part("refusal"), works(op)}))
+			}
 		})
-		if takes && !op.Anonymous {
-			marks = append(marks, works(op))
-		}
 	}
 	return strongest(marks)
 }
@@ -49,6 +49,10 @@ func (m *maker) laws() {
 		return
 	}
 	if len(op.Ends) == 0 {
+		used := r
+		if len(op.Creates) == 0 && !op.Anonymous && !m.usesUp() {
+			used.marks = []specs.Mark{lawful("a token that is not for single use is not used up")}
+		}
 		m.put(Mutant{Kind: "use-ends-session", Says: op.ID + " ends the session that calls it.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			if d.Failure == nil {
 				for _, tok := range t.presented() {
@@ -58,15 +62,36 @@ func (m *maker) laws() {
 				}
 			}
 			return d
-		})}, op.ID, "", r, when)
+		})}, op.ID, "", used, when)
 	}
-	if m.refusesOtherwise() {
-		m.afterRefusal(r, when)
+	refused := m.rule(op.Pointer, op.Line, lawful("a refused request changes nothing"))
+	if !m.refusesKnown() {
+		refused.asleep = "it refuses only who is not known: nothing can be wrong with a request of a session that lives"
 	}
+	m.afterRefusal(refused, when)
 	if m.speaksOfCaller() {
-		m.put(Mutant{Kind: "answers-for-another", Says: op.ID + " answers what belongs to somebody else.", twist: m.somebodyElse()}, op.ID, "", r, when)
+		another := m.rule(op.Pointer, op.Line, m.tellsOfCaller())
+		if m.single() {
+			another.asleep = "only one account can log in"
+		}
+		m.put(Mutant{Kind: "answers-for-another", Says: op.ID + " answers what belongs to somebody else.", twist: m.somebodyElse()}, op.ID, "", another, when)
 	}
 	m.order(r)
+}
+
+// usesUp reports whether every token that the operation takes is for single use.
+func (m *maker) usesUp() bool {
+	all := true
+	proofs(m.op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			for _, t := range b.Alts {
+				if k := m.c.Token(t.Token); t.Kind == specs.FindToken && k != nil && !k.Once {
+					all = false
+				}
+			}
+		}
+	})
+	return all
 }
 
 // afterRefusal makes the mutants of which a refusal does not leave everything as
@@ -135,7 +160,11 @@ func (m *maker) ends(r rule) {
 		kept := m.rule(r.pointer, r.line, append(slices.Clone(r.marks), said)...)
 		kill("kills-same-user", op.ID+" ends the other sessions of the same user.", kept, alike)
 	}
-	kill("kills-others", op.ID+" ends the sessions of all other users.", r, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
+	others := m.rule(op.Pointer, op.Line, lawful("what one account does ends nothing of another's"))
+	if m.single() {
+		others.asleep = "only one account can log in"
+	}
+	kill("kills-others", op.ID+" ends the sessions of all other users.", others, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
 }
 
 // accounts are the facts of a session that name who logged in: records with a
@@ -161,13 +190,102 @@ func (m *maker) accounts() []specs.Fact {
 	return out
 }
 
-// refusesOtherwise reports whether the operation refuses for anything but the
-// token that it was sent.
-func (m *maker) refusesOtherwise() bool {
-	return slices.ContainsFunc(m.refusals, func(r *refusal) bool {
-		return r.op.ID == m.op.ID && len(r.top) > 0 && !strings.HasPrefix(r.reason, "token.")
+// refusesKnown reports whether the operation can refuse somebody whose tokens are
+// good: for a condition, for what else is sent, for a body or parameter that does
+// not fit. A wrong media type is refused before anybody looks at tokens.
+func (m *maker) refusesKnown() bool {
+	op := m.op
+	if len(op.Needs) > 0 || slices.ContainsFunc(op.Body, func(x *specs.Media) bool { return x.Schema != nil }) {
+		return true
+	}
+	if slices.ContainsFunc(op.Parameters, func(p *specs.Parameter) bool {
+		return p.Required && p.In != specs.InPath || p.Schema != nil && !onlyText(p.Schema)
+	}) {
+		return true
+	}
+	found := false
+	proofs(op, func(p *specs.Proof, security bool) {
+		for _, b := range binds(p) {
+			// What stands beside a token, and is looked up or compared.
+			found = found || !isToken(b) || !security && len(op.Security) > 0
+		}
+		found = found || len(p.Same) > 0 || len(p.Each) > 0
+		for _, k := range m.c.Records {
+			found = found || len(k.Needs) > 0
+		}
+	})
+	return found
+}
+
+// tellsOfCaller is what the places of an answer rest on that depend on who calls.
+func (m *maker) tellsOfCaller() specs.Mark {
+	var marks []specs.Mark
+	for _, a := range m.op.Answers {
+		marks = append(marks, m.tells(m.op, a, func(root string, _ []string) bool {
+			_, ok := m.c.Session.Fact(root)
+			return ok || root == "session"
+		})...)
+	}
+	return strongest(marks)
+}
+
+// single reports whether no two accounts of the demo world can log in.
+func (m *maker) single() bool {
+	n := 0
+	for _, f := range m.accounts() {
+		for _, r := range m.world.Records {
+			if r.Kind == f.Record && m.enters(r) {
+				n++
+			}
+		}
+	}
+	return n < 2
+}
+
+// enters reports whether some operation opens a session for a record: none of the
+// conditions on it forbids that.
+func (m *maker) enters(r fixtures.Record) bool {
+	kind := m.c.Record(r.Kind)
+	fits := func(role string, needs []*specs.Need) bool {
+		s := &recordScope{role: role, record: r.Value}
+		for _, n := range needs {
+			names, err := n.That.Names()
+			if _, about := names[role]; err != nil || len(names) != 1 || !about {
+				continue // it takes more than the record to say
+			}
+			if v, err := n.That.Eval(s); err == nil && v != true {
+				return false
+			}
+		}
+		return true
+	}
+	if !fits(kind.Name, kind.Needs) {
+		return false
+	}
+	return slices.ContainsFunc(m.c.Operations, func(op *specs.Operation) bool {
+		return len(op.Opens) > 0 && fits(kind.Name, op.Needs)
 	})
 }
+
+// recordScope is a specs.Scope in which there is one record.
+type recordScope struct {
+	role   string
+	record map[string]any
+}
+
+// Root implements specs.Scope.
+func (s *recordScope) Root(name string) any {
+	if name == s.role {
+		return s.record
+	}
+	return nil
+}
+
+// Member implements specs.Scope.
+func (s *recordScope) Member(x any, name string) any { return specs.PlainMember(x, name) }
+
+// Request implements specs.Scope.
+func (s *recordScope) Request(specs.Location) any { return nil }
 
 // refusedAndDone makes the mutant that refuses a request for a condition and
 // carries it out all the same.

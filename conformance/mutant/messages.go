@@ -29,12 +29,16 @@ func (m *maker) messages() {
 		if slices.ContainsFunc(op.Answers[:i], func(b *specs.Answer) bool { return outcomeOf(b) == outcome }) {
 			continue // one answer in two cases
 		}
-		r := func(at specs.Location, part string) rule {
-			return m.rule(a.Pointer, a.Line, mark(a.Evidence, at, part))
+		r := func(at specs.Location, parts ...string) rule {
+			marks := make([]specs.Mark, 0, len(parts))
+			for _, p := range parts {
+				marks = append(marks, mark(a.Evidence, at, p))
+			}
+			return m.rule(a.Pointer, a.Line, strongest(marks))
 		}
 		m.answered("status-changed", outcome, fmt.Sprintf("%s of %s has another status, a success like the documented one.", outcome, op.ID), r(specs.Location{}, "status"), when,
 			func(x *answer) { x.Status = neighbour(x.Status) })
-		m.answered("success-as-error", outcome, fmt.Sprintf("%s of %s comes with status 500.", outcome, op.ID), r(specs.Location{}, "status"), when,
+		m.answered("success-as-error", outcome, fmt.Sprintf("%s of %s comes with status 500.", outcome, op.ID), m.rule(a.Pointer, a.Line, accepts(a)), when,
 			func(x *answer) { x.Status = http.StatusInternalServerError })
 		if a.Example == nil && a.Sample == nil {
 			m.answered("body-added", outcome, fmt.Sprintf("%s of %s has a body, where none is documented.", outcome, op.ID), r(specs.Location{}, "shape"), when, func(x *answer) {
@@ -43,9 +47,9 @@ func (m *maker) messages() {
 			})
 			continue
 		}
-		m.answered("content-type-changed", outcome, fmt.Sprintf("%s of %s says that it is text/plain.", outcome, op.ID), r(contentType(), "headers"), when,
+		m.answered("content-type-changed", outcome, fmt.Sprintf("%s of %s says that it is text/plain.", outcome, op.ID), r(contentType(), typePart(a)), when,
 			func(x *answer) { setType(x, "text/plain") })
-		m.answered("content-type-lost", outcome, fmt.Sprintf("%s of %s does not say what it is.", outcome, op.ID), r(contentType(), "headers"), when,
+		m.answered("content-type-lost", outcome, fmt.Sprintf("%s of %s does not say what it is.", outcome, op.ID), r(contentType(), typePart(a)), when,
 			func(x *answer) { setType(x, "") })
 		m.answered("body-lost", outcome, fmt.Sprintf("%s of %s has no body.", outcome, op.ID), r(specs.Location{}, "shape"), when,
 			func(x *answer) { x.Body = nil })
@@ -54,6 +58,17 @@ func (m *maker) messages() {
 		m.written(a, r, when)
 	}
 	m.negotiation()
+}
+
+// typePart is the part of an answer that says its media type: its headers, if it
+// binds that one, else its shape, since a body is read by it.
+func typePart(a *specs.Answer) string {
+	if slices.ContainsFunc(bindsOf(a), func(b *specs.AnswerBind) bool {
+		return b.At.In == specs.InHeader && strings.EqualFold(b.At.Name, "Content-Type")
+	}) {
+		return "headers"
+	}
+	return "shape"
 }
 
 func contentType() specs.Location {
@@ -123,7 +138,7 @@ func leaves(x any, n *schema.Node, at []string, depth int) []leaf {
 }
 
 // written makes the mutants of types and names in one answer.
-func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, when []condition) {
+func (m *maker) written(a *specs.Answer, r func(specs.Location, ...string) rule, when []condition) {
 	op, outcome := m.op, outcomeOf(a)
 	n := m.schemaOf(op, a)
 	var x any
@@ -138,9 +153,12 @@ func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, wh
 	for _, l := range leaves(x, n, nil, 0) {
 		at := pointerAt(l.tokens)
 		needed := slices.Contains(requiredBy(n, l.tokens), l.tokens[len(l.tokens)-1])
-		live := m.isBound(a, at) || m.under(a, l.tokens)
-		if m.under(a, l.tokens) && (hasJSON || needed) {
-			m.answered("member-dropped", outcome+at.Src, fmt.Sprintf("%s of %s has no %s.", outcome, op.ID, at.Src), r(at, "shape"), when,
+		bound, under := m.isBound(a, at), m.under(a, l.tokens)
+		live := bound || under
+		gone := m.gone(a, l.tokens, bound, under, needed)
+		when := append(slices.Clone(when), m.mayBe(a, l.tokens))
+		if under && (hasJSON || needed) {
+			m.answered("member-dropped", outcome+at.Src, fmt.Sprintf("%s of %s has no %s.", outcome, op.ID, at.Src), gone, when,
 				func(x *answer) {
 					editJSON(x, func(body any) any {
 						return edit(body, l.tokens, func(o value.Object, i int) value.Object { return slices.Delete(o, i, i+1) })
@@ -158,7 +176,7 @@ func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, wh
 					})
 			}
 			if needed || live {
-				m.answered("member-renamed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another name.", at.Src, outcome, op.ID), r(at, "shape"), when,
+				m.answered("member-renamed", outcome+at.Src, fmt.Sprintf("%s in %s of %s has another name.", at.Src, outcome, op.ID), gone, when,
 					func(x *answer) {
 						editJSON(x, func(body any) any {
 							return edit(body, l.tokens, func(o value.Object, i int) value.Object { o[i].Name += "Mutant"; return o })
@@ -175,12 +193,46 @@ func (m *maker) written(a *specs.Answer, r func(specs.Location, string) rule, wh
 		if l.attr {
 			what = "attribute"
 		}
-		m.answered("xml-renamed", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s has another name.", what, l.xml, outcome, op.ID), r(at, "shape"), when,
+		m.answered("xml-renamed", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s has another name.", what, l.xml, outcome, op.ID), gone, when,
 			func(x *answer) { editXML(x, func(e *etree.Element) { renameXML(e, l.xml) }) })
 		if l.node.Scalar() {
-			m.answered("xml-swapped", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s is the other of element and attribute.", what, l.xml, outcome, op.ID), r(at, "shape"), when,
+			m.answered("xml-swapped", outcome+"/"+l.xml, fmt.Sprintf("The XML %s %s in %s of %s is the other of element and attribute.", what, l.xml, outcome, op.ID), gone, when,
 				func(x *answer) { editXML(x, func(e *etree.Element) { swapXML(e, l.xml, l.attr) }) })
 		}
+	}
+}
+
+// gone is the rule that a member of an answer is there. bound: it has a value of
+// its own; under: it is part of one; needed: the schema requires it.
+func (m *maker) gone(a *specs.Answer, tokens []string, bound, under, needed bool) rule {
+	at := pointerAt(tokens)
+	var marks []specs.Mark
+	if bound {
+		marks = append(marks, mark(a.Evidence, at, "values"), mark(a.Evidence, at, "shape"))
+	}
+	for n := len(tokens) - 1; under && n >= 0; n-- {
+		if above := pointerAt(tokens[:n]); m.isBound(a, above) || n == 0 {
+			marks = append(marks, mark(a.Evidence, above, "values"))
+			break
+		}
+	}
+	if needed {
+		marks = append(marks, mark(a.Evidence, at, "shape"))
+	}
+	return m.rule(a.Pointer, a.Line, strongest(marks))
+}
+
+// mayBe is the condition that a member may be there: what a binding at it, or
+// above it, speaks of can be there.
+func (m *maker) mayBe(a *specs.Answer, tokens []string) condition {
+	var list []condition
+	for _, b := range bindsOf(a) {
+		if b.At.In == specs.InBody && len(b.At.Tokens) <= len(tokens) && slices.Equal(b.At.Tokens, tokens[:len(b.At.Tokens)]) {
+			list = append(list, m.mayHave(b.Value))
+		}
+	}
+	return func(settings map[string]any) bool {
+		return !slices.ContainsFunc(list, func(f condition) bool { return !f(settings) })
 	}
 }
 
@@ -438,7 +490,11 @@ func (m *maker) negotiation() {
 		return x != nil && x.ID == op.ID
 	}
 	ask := func(kind, typ, says string) {
-		r := m.rule(op.Pointer+"/responses", op.Line, works(op))
+		shapes := make([]specs.Mark, 0, len(op.Answers))
+		for _, a := range op.Answers {
+			shapes = append(shapes, mark(a.Evidence, contentType(), typePart(a)))
+		}
+		r := m.rule(op.Pointer+"/responses", op.Line, strongest(shapes))
 		if m.c.Media != nil {
 			return // it has the last word, whatever Accept says
 		}

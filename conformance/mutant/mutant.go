@@ -36,10 +36,12 @@ type Mutant struct {
 	// is under the contract's default profile.
 	Profile  string         `json:"profile,omitempty"`
 	Settings map[string]any `json:"settings,omitempty"`
-	// Dormant: no profile and no change of one or two settings brings the rule into
-	// force (a token that is asked for with other methods only), so that nobody can
-	// see it broken.
-	Dormant bool `json:"dormant,omitempty"`
+	// Dormant: nobody can see the rule broken, and Why says why, as part of a
+	// sentence. No profile and no change of one or two settings brings it into force
+	// (a token that is asked for with other methods only), or the server answers as
+	// if it were not broken.
+	Dormant bool   `json:"dormant,omitempty"`
+	Why     string `json:"why,omitempty"`
 	// HTTPS: it can be seen over TLS only.
 	HTTPS bool `json:"https,omitempty"`
 
@@ -90,7 +92,7 @@ func All(c *specs.Contract) ([]Mutant, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &maker{origin: o, c: c, seen: map[string]bool{}}
+	m := &maker{origin: o, c: c, seen: map[string]bool{}, read: map[string]map[string][][]string{}}
 	m.reasons()
 	for _, op := range c.Operations {
 		m.operation(op)

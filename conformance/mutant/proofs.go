@@ -2,6 +2,7 @@ package mutant
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,26 +20,59 @@ func (m *maker) proofs() {
 		}
 		name, mark := alternativeName(alt)
 		m.add("proof-lost", op.ID, name, fmt.Sprintf("%s does not take %s.", op.ID, name), m.rule(alt[0].Pointer, alt[0].Line, mark, works(op)),
-			m.with(func(o *specs.Operation) { o.Security = without(op.Security, i) }), m.inForce(alt...)...)
+			m.with(func(o *specs.Operation) { o.Security = without(op.Security, i) }), m.usable(alt...)...)
 	}
 	for i, p := range op.Accepts {
 		if len(op.Accepts) < 2 {
 			break
 		}
 		m.add("proof-lost", op.ID, p.As, fmt.Sprintf("%s does not take the proof %q.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, p.Evidence.Part("refusal"), works(op)),
-			m.with(func(o *specs.Operation) { o.Accepts = without(op.Accepts, i) }), m.inForce(p)...)
+			m.with(func(o *specs.Operation) { o.Accepts = without(op.Accepts, i) }), m.usable(p)...)
 	}
 	if op.Anonymous && len(op.Security) > 0 {
 		m.add("anonymous-refused", op.ID, "", op.ID+" refuses who sends nothing.", m.rule(op.Pointer, op.Line, works(op)), m.with(func(o *specs.Operation) { o.Anonymous = false }))
 	}
 	seen := map[*specs.Proof]bool{}
-	proofs(op, func(p *specs.Proof, security bool) {
-		if seen[p] {
-			return
+	var walk func(p *specs.Proof, security, alone bool, above []specs.Mark)
+	walk = func(p *specs.Proof, security, alone bool, above []specs.Mark) {
+		if !seen[p] {
+			seen[p] = true
+			m.proof(p, security, alone, above)
 		}
-		seen[p] = true
-		m.proof(p, security)
-	})
+		for _, a := range p.Also {
+			walk(a, security, false, append(slices.Clone(above), p.Evidence.Part("refusal")))
+		}
+	}
+	for _, alt := range op.Security {
+		for _, p := range alt {
+			walk(p, true, len(alt) == 1, nil)
+		}
+	}
+	for _, p := range op.Accepts {
+		walk(p, false, true, nil)
+	}
+}
+
+// usable are the conditions under which proofs are in force, and there are tokens
+// to prove with.
+func (m *maker) usable(list ...*specs.Proof) []condition {
+	out := m.inForce(list...)
+	for _, p := range list {
+		out = append(out, m.hasTokens(p))
+	}
+	return out
+}
+
+// hasTokens is the condition that the tokens of a proof can be issued.
+func (m *maker) hasTokens(p *specs.Proof) condition {
+	return func(settings map[string]any) bool {
+		for _, b := range p.Binds {
+			if isToken(b) && !slices.ContainsFunc(b.Alts, func(t *specs.Target) bool { return t.Kind == specs.FindToken && m.canIssue(t.Token)[0](settings) }) {
+				return false
+			}
+		}
+		return true
+	}
 }
 
 func alternativeName(alt []*specs.Proof) (string, specs.Mark) {
@@ -71,21 +105,24 @@ func (m *maker) edited(p *specs.Proof, change func(*specs.Proof)) func() *specs.
 	return func() *specs.Contract { return c.WithOperation(editProof(op, p, change)) }
 }
 
-func (m *maker) proof(p *specs.Proof, security bool) {
+// proof makes the mutants of one proof. alone: nothing is required together with
+// it. above are the marks of the proofs that it stands beside.
+func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) {
 	op := m.op
 	when := m.inForce(p)
-	own := p.Evidence.Part("refusal")
-	r := m.rule(p.Pointer, p.Line, own)
+	own := weakest(append(slices.Clone(above), p.Evidence.Part("refusal")))
 	if p.When != nil {
-		m.add("proof-always", op.ID, nameOf(p), fmt.Sprintf("%s has the proof %q although %s does not hold.", op.ID, nameOf(p), p.When.Src), m.rule(p.Pointer, p.Line, own),
-			m.edited(p, func(x *specs.Proof) { x.When = nil }), m.gate.mayNot(op, p.When))
+		always := m.rule(p.Pointer, p.Line, own)
+		always.under = func(settings map[string]any) []specs.Mark { return []specs.Mark{m.unoffered(p, security, alone, settings)} }
+		m.add("proof-always", op.ID, nameOf(p), fmt.Sprintf("%s has the proof %q although %s does not hold.", op.ID, nameOf(p), p.When.Src), always,
+			m.edited(p, func(x *specs.Proof) { x.When = nil }), m.gate.mayNot(op, p.When), m.hasTokens(p))
 	}
 	for i, a := range p.Also {
-		m.add("beside-ignored", op.ID, nameOf(p)+"/"+nameOf(a), fmt.Sprintf("%s does not look at what is sent beside %q.", op.ID, nameOf(p)), m.rule(a.Pointer, a.Line, a.Evidence.Part("refusal")),
-			m.edited(p, func(x *specs.Proof) { x.Also = without(x.Also, i) }), slices.Concat(when, m.inForce(a))...)
+		m.add("beside-ignored", op.ID, nameOf(p)+"/"+nameOf(a), fmt.Sprintf("%s does not look at what is sent beside %q.", op.ID, nameOf(p)), m.beside(a, own),
+			m.edited(p, func(x *specs.Proof) { x.Also = without(x.Also, i) }), slices.Concat(when, m.usable(a), m.usable(p))...)
 	}
 	if p.Optional {
-		m.add("optional-required", op.ID, nameOf(p), fmt.Sprintf("%s wants %q, which may be left out.", op.ID, nameOf(p)), r, m.edited(p, func(x *specs.Proof) { x.Optional = false }), when...)
+		m.add("optional-required", op.ID, nameOf(p), fmt.Sprintf("%s wants %q, which may be left out.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, own, works(op)), m.edited(p, func(x *specs.Proof) { x.Optional = false }), when...)
 	}
 	if len(p.Same) > 0 {
 		reason := ""
@@ -95,11 +132,11 @@ func (m *maker) proof(p *specs.Proof, security bool) {
 			}
 		}
 		m.add("same-unchecked", op.ID, nameOf(p), fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, strings.Join(p.Same, " and ")), m.refusal(op, reason).rule("refusal", own),
-			m.edited(p, func(x *specs.Proof) { x.Same = nil }), when...)
+			m.edited(p, func(x *specs.Proof) { x.Same = nil }), m.usable(p)...)
 		for i, s := range p.Same {
 			if len(p.Same) > 1 {
 				m.add("same-unchecked", op.ID, nameOf(p)+"/"+s, fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, s), m.refusal(op, reason).rule("refusal", own),
-					m.edited(p, func(x *specs.Proof) { x.Same = without(x.Same, i) }), when...)
+					m.edited(p, func(x *specs.Proof) { x.Same = without(x.Same, i) }), m.usable(p)...)
 			}
 		}
 	}
@@ -107,13 +144,13 @@ func (m *maker) proof(p *specs.Proof, security bool) {
 		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
 	}
 	for i, b := range p.May {
-		m.add("option-ignored", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s does not look at %s.", op.ID, b.At.Describe()), m.rule(b.Pointer, b.Line, own), m.edited(p, func(x *specs.Proof) { x.May = without(x.May, i) }), when...)
+		m.add("option-ignored", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s does not look at %s.", op.ID, b.At.Describe()), m.option(p, b, own), m.edited(p, func(x *specs.Proof) { x.May = without(x.May, i) }), m.usable(p)...)
 	}
 	for _, b := range binds(p) {
-		m.bind(p, b, security, when)
+		m.bind(p, b, security, own, when)
 	}
 	for i, e := range p.Each {
-		m.add("each-ignored", op.ID, nameOf(p)+e.At.Src, fmt.Sprintf("%s does not look the elements of %s up.", op.ID, e.At.Describe()), m.rule(e.Pointer, e.Line, own), m.edited(p, func(x *specs.Proof) { x.Each = without(x.Each, i) }), when...)
+		m.add("each-ignored", op.ID, nameOf(p)+e.At.Src, fmt.Sprintf("%s does not look the elements of %s up.", op.ID, e.At.Describe()), m.rule(e.Pointer, e.Line, own, m.due(op, eachReasons(e))), m.edited(p, func(x *specs.Proof) { x.Each = without(x.Each, i) }), when...)
 	}
 }
 
@@ -127,7 +164,7 @@ func rebound(x *specs.Proof, old *specs.RequestBind, by ...*specs.RequestBind) {
 	}
 }
 
-func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, when []condition) {
+func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, own specs.Mark, when []condition) {
 	op := m.op
 	for i, alt := range b.Alts {
 		if len(b.Alts) > 1 {
@@ -135,7 +172,7 @@ func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, when [
 			if !e.Given() {
 				e = p.Evidence
 			}
-			m.add("alternative-refused", op.ID, b.At.Src+"/"+alt.Value.Src, fmt.Sprintf("%s does not take %s in %s.", op.ID, alt.Value.Src, b.At.Describe()), m.rule(b.Pointer, b.Line, e.Part("refusal"), works(op)),
+			m.add("alternative-refused", op.ID, b.At.Src+"/"+alt.Value.Src, fmt.Sprintf("%s does not take %s in %s.", op.ID, alt.Value.Src, b.At.Describe()), m.rule(b.Pointer, b.Line, own, e.Part("refusal"), works(op)),
 				m.edited(p, func(x *specs.Proof) {
 					c := *b
 					c.Alts = without(b.Alts, i)
@@ -145,7 +182,7 @@ func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, when [
 	}
 	switch {
 	case isToken(b):
-		m.tokenBind(p, b, security, when)
+		m.tokenBind(p, b, security, own, when)
 	case isRecord(b):
 		m.recordBind(p, b, when)
 	case len(b.Alts) > 0 && b.Alts[0].Kind == specs.Compare:
@@ -199,9 +236,8 @@ func (m *maker) itself(b *specs.RequestBind) *specs.RequestBind {
 }
 
 // tokenBind makes the mutants that take tokens that are not good.
-func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, when []condition) {
+func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, own specs.Mark, when []condition) {
 	op := m.op
-	own := p.Evidence.Part("refusal")
 	var kinds []string
 	for _, alt := range b.Alts {
 		if alt.Kind == specs.FindToken {
@@ -215,7 +251,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, w
 			if !m.refuses(reason) || tolerates(p, reason) || what == "revoked" && slices.Contains(p.Same, "session") && !m.endsAlone(kind) {
 				continue
 			}
-			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).rule("refusal", own),
+			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).rule("refusal", own, m.cause(k, what)),
 				m.edited(p, func(x *specs.Proof) { x.Tolerate = append(slices.Clone(x.Tolerate), reason) }), slices.Concat(when, m.canDie(k, what))...)
 		}
 		for _, what := range []string{"missing", "missing.empty", "malformed", "unknown", "forged"} {
@@ -236,7 +272,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, w
 				return d
 			}
 			return t.m.Refuse(op, t.req, t.at, &session.Failure{Reason: "token.unknown." + kind, Field: b.At.Field()})
-		})}, op.ID, kind+b.At.Src, m.rule(p.Pointer, p.Line, own, works(op)), when)
+		})}, op.ID, kind+b.At.Src, m.rule(p.Pointer, p.Line, own, works(op)), slices.Concat(when, m.canIssue(kind)))
 	}
 	var others []*specs.Target
 	for _, k := range m.c.Tokens {
@@ -255,6 +291,121 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, w
 		}), slices.Concat(when, []condition{func(settings map[string]any) bool {
 			return slices.ContainsFunc(others, func(x *specs.Target) bool { return m.canIssue(x.Token)[0](settings) })
 		}})...)
+}
+
+// cause is what it rests on that a token dies so.
+func (m *maker) cause(k *specs.TokenKind, what string) specs.Mark {
+	switch what {
+	case "expired":
+		return strongest([]specs.Mark{life(k), idleOf(k)})
+	case "consumed":
+		return k.Evidence.Part("use")
+	case "replaced":
+		return k.Evidence.Part("limit")
+	}
+	return m.endings(k.Name)
+}
+
+func idleOf(k *specs.TokenKind) specs.Mark {
+	if k.Idle == nil {
+		return unsaid("it does not die of not being used")
+	}
+	return k.Evidence.Part("idle")
+}
+
+// unoffered is what it rests on that a proof is not asked for, or not taken, where
+// it is not offered.
+func (m *maker) unoffered(p *specs.Proof, security, alone bool, settings map[string]any) specs.Mark {
+	if !alone {
+		return works(m.op) // it is not asked for beside the others
+	}
+	return m.due(m.op, m.turnedAway(p, security, settings))
+}
+
+// beside is the rule that a proof beside another is looked at: a bad one is
+// refused, or a good one does something.
+func (m *maker) beside(a *specs.Proof, above specs.Mark) rule {
+	r := m.rule(a.Pointer, a.Line, above, a.Evidence.Part("refusal"))
+	r.under = func(settings map[string]any) []specs.Mark {
+		var reasons []string
+		for _, b := range a.Binds {
+			reasons = append(reasons, m.badReasons(a, b)...)
+		}
+		return append(m.used(a.Binds, settings), m.due(m.op, reasons))
+	}
+	return r
+}
+
+// option is the rule that what may be sent is looked at: a bad value is refused,
+// or a good one does something.
+func (m *maker) option(p *specs.Proof, b *specs.RequestBind, own specs.Mark) rule {
+	r := m.rule(b.Pointer, b.Line, own)
+	r.under = func(settings map[string]any) []specs.Mark {
+		return append(m.used([]*specs.RequestBind{b}, settings), m.due(m.op, m.badReasons(p, b)))
+	}
+	return r
+}
+
+// badReasons are the reasons for refusing what is bad at a location, but for
+// those that a proof tolerates.
+func (m *maker) badReasons(p *specs.Proof, b *specs.RequestBind) []string {
+	var out []string
+	if b.Else != "" {
+		out = append(out, b.Else)
+	}
+	for _, t := range b.Alts {
+		switch {
+		case b.Else != "":
+		case t.Kind == specs.FindToken:
+			for _, what := range []string{"malformed", "unknown", "forged", "wrong-kind", "expired", "revoked", "consumed", "replaced", "mismatch"} {
+				if reason := "token." + what + "." + t.Token; m.refuses(reason) {
+					out = append(out, reason)
+				}
+			}
+			if len(p.Same) > 0 {
+				out = append(out, "token.mismatch."+t.Token)
+			}
+		case t.Kind == specs.Compare:
+			out = append(out, "request.field.invalid")
+		case t.Secret:
+			out = append(out, "credentials.wrong."+t.Role)
+		default:
+			out = append(out, "record.unknown."+t.Role)
+		}
+	}
+	return slices.DeleteFunc(out, func(reason string) bool { return tolerates(p, reason) })
+}
+
+// used are the weights of what an operation does with what bindings find: what it
+// answers, and what its sessions remember.
+func (m *maker) used(list []*specs.RequestBind, settings map[string]any) []specs.Mark {
+	op := m.op
+	var found []string
+	for _, b := range list {
+		for _, t := range b.Alts {
+			found = append(found, t.Role+t.Token)
+		}
+	}
+	is := func(root string, _ []string) bool { return slices.Contains(found, root) }
+	out := m.shows([]*specs.Operation{op}, nil, is)
+	for _, o := range op.Opens {
+		for _, f := range o.With {
+			fact, _ := m.c.Session.Fact(f.Name)
+			if m.speaks(op, f.Value, is) {
+				out = append(out, m.factShows(op, o, fact, settings)...)
+			}
+		}
+	}
+	return out
+}
+
+// eachReasons are the reasons for refusing an element of a list.
+func eachReasons(e *specs.Each) []string {
+	var out []string
+	for _, role := range slices.Sorted(maps.Keys(e.Finds)) {
+		out = append(out, "record.unknown."+role)
+	}
+	return out
 }
 
 // endsAlone reports whether some operation ends a token of a kind and not its
@@ -278,17 +429,21 @@ func tolerates(p *specs.Proof, reason string) bool {
 }
 
 // canIssue are the conditions under which a token of a kind is issued.
-func (m *maker) canIssue(kind string) []condition {
-	return []condition{func(settings map[string]any) bool {
+func (m *maker) canIssue(kind string) []condition { return []condition{m.issues(kind, nil)} }
+
+// issues is the condition that a token of a kind is issued somewhere; which: only
+// those issues count, nil: all.
+func (m *maker) issues(kind string, which func(*specs.Issue) bool) condition {
+	return func(settings map[string]any) bool {
 		for _, op := range m.c.Operations {
 			for _, i := range op.Issues {
-				if i.Token.Name == kind && m.gate.may(op, op.Offered)(settings) && m.gate.may(op, i.When)(settings) {
+				if i.Token.Name == kind && (which == nil || which(i)) && m.gate.may(op, op.Offered)(settings) && m.gate.may(op, i.When)(settings) {
 					return true
 				}
 			}
 		}
 		return false
-	}}
+	}
 }
 
 // canDie are the conditions under which a token of a kind dies so.

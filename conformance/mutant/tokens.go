@@ -26,22 +26,31 @@ func (m *maker) token(k *specs.TokenKind) {
 		}
 	}
 	dies := func(reason string) specs.Mark { return m.bestRefusal("token." + reason + "." + k.Name) }
+	lives := func(links ...specs.Mark) rule { return m.rule(pointer, 0, append(links, strongest([]specs.Mark{life(k), idleOf(k)}))...) }
 	if k.Once {
 		m.add("once-ignored", k.Name, "", fmt.Sprintf("The token %s can be used again and again.", k.Name), r("use", dies("consumed")), with(func(x *specs.TokenKind) { x.Once = false }), issued...)
 	} else {
 		m.add("once-only", k.Name, "", fmt.Sprintf("The token %s can be used once only.", k.Name), m.rule(pointer, 0, m.protected(k.Name)), with(func(x *specs.TokenKind) { x.Once = true }), issued...)
 	}
 	if k.Lifetime != nil {
-		when := slices.Concat(issued, []condition{m.some(k.Lifetime)})
+		// What an operation says of the life of its own tokens comes before it.
+		plain := func(i *specs.Issue) bool { return i.Lifetime == nil }
+		when := []condition{m.some(k.Lifetime), m.issues(k.Name, plain)}
+		by := m.issuers(k.Name, plain)
+		told := make([]specs.Mark, 0, len(by))
+		for _, op := range by {
+			told = append(told, m.told(op, k.Name))
+		}
+		r := func(part string, links ...specs.Mark) rule { return r(part, append(links, m.lifeShows(k, by), strongest(told))...) }
 		m.add("lifetime-ignored", k.Name, "", fmt.Sprintf("The token %s lives for ever, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime, x.Caps = nil, nil }), when...)
 		m.add("lifetime-changed", k.Name, "", fmt.Sprintf("The token %s lives for 77 seconds, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime = expression("seconds(77)") }), when...)
 	}
 	ends := m.canDie(k, "expired")
-	m.put(Mutant{Kind: "lifetime-short", Says: fmt.Sprintf("The token %s dies after half of the life that it says.", k.Name), twist: early(k.Name, 2)}, k.Name, "", r("lifetime", m.protected(k.Name)), ends)
-	m.put(Mutant{Kind: "lifetime-short-by-a-tenth", Says: fmt.Sprintf("The token %s dies after nine tenths of the life that it says.", k.Name), twist: early(k.Name, 10)}, k.Name, "", r("lifetime", m.protected(k.Name)), ends)
-	m.put(Mutant{Kind: "lifetime-overrun", Says: fmt.Sprintf("The token %s lives longer than it says, by half of its life.", k.Name), twist: late(k.Name)}, k.Name, "", r("lifetime", dies("expired")), ends)
+	m.put(Mutant{Kind: "lifetime-short", Says: fmt.Sprintf("The token %s dies after half of the life that it says.", k.Name), twist: early(k.Name, 2)}, k.Name, "", lives(m.protected(k.Name)), ends)
+	m.put(Mutant{Kind: "lifetime-short-by-a-tenth", Says: fmt.Sprintf("The token %s dies after nine tenths of the life that it says.", k.Name), twist: early(k.Name, 10)}, k.Name, "", lives(m.protected(k.Name)), ends)
+	m.put(Mutant{Kind: "lifetime-overrun", Says: fmt.Sprintf("The token %s lives longer than it says, by half of its life.", k.Name), twist: late(k.Name)}, k.Name, "", lives(dies("expired")), ends)
 	for i, c := range k.Caps {
-		m.add("cap-ignored", k.Name, c.Src, fmt.Sprintf("The token %s may outlive %s.", k.Name, c.Src), r("cap"), with(func(x *specs.TokenKind) { x.Caps = without(k.Caps, i) }), slices.Concat(issued, []condition{m.some(c)})...)
+		m.add("cap-ignored", k.Name, c.Src, fmt.Sprintf("The token %s may outlive %s.", k.Name, c.Src), r("cap", m.lifeShows(k, m.issuers(k.Name, nil))), with(func(x *specs.TokenKind) { x.Caps = without(k.Caps, i) }), slices.Concat(issued, []condition{m.some(c)})...)
 	}
 	if k.Idle != nil {
 		when := slices.Concat(issued, []condition{m.some(k.Idle)})
@@ -104,8 +113,13 @@ func (m *maker) form(k *specs.TokenKind, i int, with func(func(*specs.TokenKind)
 		})
 	}
 	pointer := "/x-session/tokens/" + k.Name
+	by := m.issuers(k.Name, nil)
+	told := make([]specs.Mark, 0, len(by))
+	for _, op := range by {
+		told = append(told, m.told(op, k.Name))
+	}
 	r := func(name string) rule {
-		return m.rule(pointer, 0, mark(k.Evidence, specs.Location{Src: "/" + name, In: specs.InBody, Tokens: []string{name}}, "format"))
+		return m.rule(pointer, 0, strongest(told), mark(k.Evidence, specs.Location{Src: "/" + name, In: specs.InBody, Tokens: []string{name}}, "format"))
 	}
 	detail := ""
 	if len(k.Forms) > 1 {

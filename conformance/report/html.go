@@ -251,7 +251,7 @@ func newCase(r *conformance.Result, v conformance.Verdict, anchors map[string]st
 	c := caseView{
 		ID: shown(v.ID), Class: class(v.Status), Symbol: symbol(v.Status),
 		Weight: weight(v).String(), Title: title(v), Request: request(v.Info), Operation: shown(v.Operation),
-		Why: why(v), Known: expiry(r, v.Known), Explain: explain(v), Replay: replay(v), Took: duration(v.Seconds),
+		Why: why(v), Known: expiry(r, v.Known), Explain: explain(v, r.Again), Replay: replay(v, r.Again), Took: duration(v.Seconds),
 		Fails: fails(v.Status), Cause: steps(v), Rule: newRule(v.Rule),
 	}
 	if a := anchors[v.ID]; !placed[a] {

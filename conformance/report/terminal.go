@@ -24,7 +24,7 @@ const (
 // same are shown once; the first 20 in full, all others in one line each.
 func Terminal(w io.Writer, r *conformance.Result, s Style) error {
 	r = legal(r)
-	t := &terminal{Style: s.bounded()}
+	t := &terminal{Style: s.bounded(), again: r.Again}
 	list := sames(r)
 	for i, x := range list {
 		switch {
@@ -51,6 +51,8 @@ func Terminal(w io.Writer, r *conformance.Result, s Style) error {
 type terminal struct {
 	Style
 	bytes.Buffer
+
+	again string // flags that name the target again
 }
 
 func (t *terminal) line(format string, args ...any) { fmt.Fprintf(t, format+"\n", args...) }
@@ -98,8 +100,8 @@ func (t *terminal) full(x same) {
 			t.label("curl", width, clip(block(x.Curl), shownCurl))
 		}
 	}
-	t.label("explain", width, explain(v))
-	t.label("repeat", width, replay(v))
+	t.label("explain", width, explain(v, t.again))
+	t.label("repeat", width, replay(v, t.again))
 	if n := x.Others(); n > 0 {
 		t.label("", width, wrap(t.others(x), t.Width-6-width)...)
 	}

@@ -22,7 +22,10 @@ const (
 
 // Text is all that there is to say about one case in plain text: several lines,
 // no newline at the end. Line is the first thing to say.
-func Text(v conformance.Verdict) string {
+func Text(v conformance.Verdict) string { return text(v, "") }
+
+// text is Text with the flags that name the target again.
+func text(v conformance.Verdict, again string) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("%s", title(v))
@@ -55,8 +58,8 @@ func Text(v conformance.Verdict) string {
 			line("%s", block(x.Curl))
 		}
 	}
-	line("Explain it: %s", explain(v))
-	line("Repeat it:  %s", replay(v))
+	line("Explain it: %s", explain(v, again))
+	line("Repeat it:  %s", replay(v, again))
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -277,9 +280,15 @@ func answered(x conformance.Exchange) string {
 	return s
 }
 
-func explain(v conformance.Verdict) string { return "conform explain " + quoted(shown(v.ID)) }
+// explain and replay are commands about a case; again are the flags that name
+// the target.
+func explain(v conformance.Verdict, again string) string { return command("explain", v, again) }
 
-func replay(v conformance.Verdict) string { return "conform replay " + quoted(shown(v.ID)) }
+func replay(v conformance.Verdict, again string) string { return command("replay", v, again) }
+
+func command(name string, v conformance.Verdict, again string) string {
+	return strings.TrimSpace("conform " + name + " " + quoted(shown(v.ID)) + " " + shown(again))
+}
 
 // name is what the target was held to: "Wedia 11.2".
 func name(r *conformance.Result) string {
@@ -468,10 +477,17 @@ func likeness(v conformance.Verdict) string {
 		s = append(s, v.Why)
 	}
 	for _, m := range v.Mismatches {
-		s = append(s, m.In, m.Pointer, m.Wanted, m.Got, m.Severity.String())
+		s = append(s, m.In, m.Pointer, timeless(m.Wanted), timeless(m.Got), m.Severity.String())
 	}
 	return fmt.Sprintf("%q", s)
 }
+
+// times finds what is another at each run, and in each case: times, and the
+// numbers that they are in tokens.
+var times = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ][\d:.]+|\b\d{9,}\b`)
+
+// timeless is a value without the times in it, to see that two say the same.
+func timeless(s string) string { return times.ReplaceAllString(s, "#") }
 
 // inOthers says in how many other cases it is the same.
 func inOthers(n int) string { return "the same in " + plural(n, "other case", "other cases") }
@@ -502,10 +518,11 @@ func commonest(r *conformance.Result) []shared {
 			}
 			slices.Sort(texts)
 			for _, text := range slices.Compact(texts) {
-				i, ok := at[text]
+				key := timeless(text)
+				i, ok := at[key]
 				if !ok {
 					i = len(list)
-					at[text] = i
+					at[key] = i
 					list = append(list, shared{Text: text, First: v})
 				}
 				list[i].N++

@@ -20,6 +20,7 @@ import (
 // All of them happen, or, if there is an error, none.
 func (d *Decision) Apply() (secrets []string, err error) {
 	s := d.scope
+	d.settle()
 	s.tx.Begin()
 	defer func() {
 		if err != nil {
@@ -200,7 +201,7 @@ func (d *Decision) createNow(r *Record) error {
 		if !ok {
 			return fmt.Errorf("key of %s: its schema makes no text and no number", r.Kind.Name)
 		}
-		r.Fields[r.Kind.Key], r.Key = v, key
+		r.Fields[r.Kind.Key], r.Key, r.KeyMade = v, key, true
 	}
 	s.tx.PutRecord(r)
 	return nil

@@ -40,6 +40,9 @@ func (m *Machine) Live(at Moment) (sessions, tokens int) {
 // Offers reports whether a proof of an operation exists under the settings of
 // the world, whatever the request.
 func (m *Machine) Offers(op *specs.Operation, p *specs.Proof, at Moment) bool {
+	if p.When == nil {
+		return true
+	}
 	ok, _ := p.When.Holds(m.scope(op, &Request{Method: op.Method}, at))
 	return ok
 }

@@ -216,7 +216,22 @@ func (d *Decision) set(set *specs.Set) {
 	if !ok {
 		return
 	}
-	d.Sets = append(d.Sets, setRecord{r, d.values(r.Kind, set.Values, set.All)})
+	x := setRecord{record: r, set: set}
+	if !s.m.Sham {
+		x.fields = d.values(r.Kind, set.Values, set.All)
+	}
+	d.Sets = append(d.Sets, x)
+}
+
+// settle works out what is to be written, where that was put off: in a state that
+// is only thought through, most decisions are never applied, and what they would
+// write is the dearest part of them.
+func (d *Decision) settle() {
+	for i := range d.Sets {
+		if x := &d.Sets[i]; x.fields == nil && x.set != nil {
+			x.fields = d.values(x.record.Kind, x.set.Values, x.set.All)
+		}
+	}
 }
 
 // limits refuses a token beyond a limit that says refuse.

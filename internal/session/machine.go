@@ -206,7 +206,8 @@ type Decision struct {
 
 type setRecord struct {
 	record *Record
-	fields map[string]any
+	fields map[string]any // nil: not worked out yet, see settle
+	set    *specs.Set
 }
 
 // Outcome is how the decision is called in headers and journal: the name of

@@ -18,7 +18,9 @@ type Record struct {
 	Fields map[string]any
 
 	// Made: a request made it, so that what it lacks it does not have.
-	Made        bool
+	Made bool
+	// KeyMade: its key was made up here, and no answer told it.
+	KeyMade     bool
 	Wrong       int       // wrong secrets in a row
 	LockedUntil time.Time // zero: not locked; Forever: until reset
 	Note        string

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -135,8 +136,7 @@ func (m *Machine) signature(alg, key string, text []byte) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("RS256 wants a PEM private key: %w", err)
 		}
-		sum := sha256.Sum256(text)
-		return rsa.SignPKCS1v15(nil, k, crypto.SHA256, sum[:])
+		return m.Keys.sign(k, text)
 	}
 	return nil, fmt.Errorf("alg %q is not supported; use HS256, HS384, HS512 or RS256", alg)
 }
@@ -155,12 +155,49 @@ func (m *Machine) rsaKey(pem string) (*rsa.PrivateKey, error) {
 	return k, nil
 }
 
-// Keys holds RSA keys that were read, for machines of one contract that share
+// Keys holds RSA keys that were read, and signatures made, for machines of one contract that share
 // it: every world has a machine of its own, and reading a key costs half a
 // millisecond. The zero value is ready; a nil *Keys reads each time.
 type Keys struct {
-	mu   sync.Mutex
-	held map[string]*rsa.PrivateKey
+	mu     sync.Mutex
+	held   map[string]*rsa.PrivateKey
+	signed map[signed][]byte
+}
+
+// signed is what was signed, and with which key.
+type signed struct {
+	key *rsa.PrivateKey
+	sum [sha256.Size]byte
+}
+
+// maxSigned bounds how many signatures are held. A test after another that
+// begins in the same state signs the same few.
+const maxSigned = 1024
+
+// sign signs by RSASSA-PKCS1-v1_5, which gives the same text the same signature
+// each time, and costs a millisecond: what was signed is remembered.
+func (k *Keys) sign(key *rsa.PrivateKey, text []byte) ([]byte, error) {
+	what := signed{key, sha256.Sum256(text)}
+	if k == nil {
+		return rsa.SignPKCS1v15(nil, key, crypto.SHA256, what.sum[:])
+	}
+	k.mu.Lock()
+	old := k.signed[what]
+	k.mu.Unlock()
+	if old != nil {
+		return slices.Clone(old), nil
+	}
+	out, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, what.sum[:])
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.signed == nil || len(k.signed) >= maxSigned {
+		k.signed = map[signed][]byte{}
+	}
+	k.signed[what] = slices.Clone(out)
+	return out, nil
 }
 
 // maxKeys bounds how many keys are held; a contract has one or two.

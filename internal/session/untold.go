@@ -67,18 +67,29 @@ func (d *Decision) holds(n *specs.Need, s *scope) (ok bool, undecided string) {
 	return true, ""
 }
 
-// SetsSecret reports whether the request changes a secret of a record that no
-// request of the same machine's store made: a password.
-func (d *Decision) SetsSecret() bool {
-	return slices.ContainsFunc(d.Sets, func(x setRecord) bool {
+// Writes returns the fields that the request changes of records that no request
+// made, as kind.field, in alphabetical order. It must be called in the same
+// Store.Update as Decide, or where nothing else uses the store.
+func (d *Decision) Writes() []string {
+	d.settle()
+	var out []string
+	for _, x := range d.Sets {
 		if x.record.Made {
-			return false
+			continue
 		}
-		for name := range x.fields {
-			if x.record.Kind.Fields[name].Secret {
-				return true
+		fields := x.fields
+		if fields == nil && x.set != nil && x.set.All != nil {
+			fields = d.values(x.record.Kind, nil, x.set.All)
+		}
+		for name := range fields {
+			out = append(out, x.record.Kind.Name+"."+name)
+		}
+		if x.fields == nil && x.set != nil { // put off, see settle
+			for _, v := range x.set.Values {
+				out = append(out, x.record.Kind.Name+"."+v.Name)
 			}
 		}
-		return false
-	})
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
