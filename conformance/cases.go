@@ -107,7 +107,7 @@ func (b *builder) makeCase(c *candidate, kind, title string, links ...link) *Cas
 
 func (b *builder) last(c *candidate) *step {
 	st := c.step("")
-	st.dead, st.wait = c.dead, c.wait
+	st.dead, st.wait, st.lasts = c.dead, c.wait, c.lasts
 	if c.how != "" {
 		st.purpose += ", " + c.how
 	}
@@ -122,7 +122,11 @@ func (b *builder) caseOf(steps []*step, judged *candidate, kind, title string, l
 	x.Outcome, x.Kind, x.Title = judged.p.Outcome(), kind, title
 	for _, st := range steps {
 		x.Cause = append(x.Cause, st.cause())
-		x.Wait += st.wait
+		if st.dead != nil {
+			x.Wait += st.lasts
+		} else {
+			x.Wait += st.wait
+		}
 		if !st.success && (strings.HasPrefix(st.outcome, "credentials.wrong") || strings.HasPrefix(st.outcome, "credentials.unknown")) {
 			x.Wrong++
 		}
@@ -228,11 +232,30 @@ func touchesOthers(op *specs.Operation) bool {
 	return slices.ContainsFunc(op.Issues, func(i *specs.Issue) bool { return i.Token.Limit != nil && i.Token.Limit.Replace })
 }
 
+// belongs reports whether a word of Capabilities.Without means a case: its id or
+// the beginning of it, or a label.
+func belongs(x *Case, word string) bool {
+	return x.ID == word || strings.HasPrefix(x.ID, word+".") || slices.Contains(x.Labels, word) || strings.HasPrefix(x.Outcome, word) ||
+		word == x.Kind || word == "op:"+x.Operation
+}
+
+// Unmatched are the words of the target's Capabilities.Without that mean no case
+// at all.
+func (p *Plan) Unmatched() []string {
+	var out []string
+	for _, w := range p.Target.Capabilities.Without {
+		if !slices.ContainsFunc(p.Cases, func(x *Case) bool { return belongs(x, w) }) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // excluded is why a target leaves a case out, or "".
 func (p *Plan) excluded(x *Case) string {
 	c := p.Target.Capabilities
 	for _, w := range c.Without {
-		if x.ID == w || strings.HasPrefix(x.ID, w+".") || slices.Contains(x.Labels, w) || strings.HasPrefix(x.Outcome, w) {
+		if belongs(x, w) {
 			return "the target is declared to be without " + w
 		}
 	}

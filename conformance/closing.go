@@ -44,7 +44,7 @@ func (x *run) closer(ctx context.Context, y *session.Session) *closing {
 		if len(op.Ends) == 0 || touchesOthers(op) && !p.Target.Capabilities.Exclusive {
 			continue
 		}
-		for _, c := range e.plain(w, op, maxLight) {
+		for _, c := range e.plain(w, op, maxFurther) {
 			whole, some := ends(c.p, y)
 			if c.p.Failure != nil || !whole && (!some || best != nil) {
 				continue
@@ -84,6 +84,9 @@ func (x *run) register(ctx context.Context) {
 	l := x.r.options.Ledger
 	if l == nil || x.world != nil {
 		return
+	}
+	if !x.moved {
+		return // it is closed as it was
 	}
 	alive := map[string]bool{}
 	for _, y := range x.live() {

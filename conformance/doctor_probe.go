@@ -235,8 +235,11 @@ func (x *examination) basePath() bool {
 		return x.bad(CheckBasePath, first.said(), fmt.Sprintf("The base path is wrong. %sBelow %s the contract's paths are there (%s %s: %s). Say basePath: %q in the target file.",
 			asked, shown(there.base), there.question.method, there.url, there.said(), there.base))
 	case missing:
-		return x.bad(CheckBasePath, first.said(), fmt.Sprintf("The base path is wrong, or this is another server. %sNo path of the contract is there, nor below the other base paths that were tried (%s). Say in the target file where they begin (basePath: /…), or mend the url.",
-			asked, strings.Join(shownAll(x.candidates(base)), ", ")))
+		others := ""
+		if c := x.candidates(base); len(c) > 0 {
+			others = fmt.Sprintf(", nor below the other base paths that were tried (%s)", strings.Join(shownAll(c), ", "))
+		}
+		return x.bad(CheckBasePath, first.said(), fmt.Sprintf("The base path is wrong, or this is another server. %sNo path of the contract is there%s. Say in the target file where they begin (basePath: /…), or mend the url.", asked, others))
 	}
 	return x.bad(CheckMedia, first.said(), asked+"The contract documents "+first.question.accept+" there. A web page instead comes from a gateway, a log-in portal or a single-page application: the url leads to them and not to the API. Mend url or basePath; if a gateway wants a key or a password, say it under headers.")
 }

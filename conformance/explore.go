@@ -48,6 +48,8 @@ type candidate struct {
 	// dead and wait say how long the clock goes on before the request: see step.
 	dead *slot
 	wait time.Duration
+	// lasts is how long that is, all in all, as far as the lifetimes are known.
+	lasts time.Duration
 }
 
 // explorer tries requests on shadows, and keeps the first that brings each
@@ -64,7 +66,7 @@ type explorer struct {
 	values   map[*specs.Parameter]any // made for required parameters; nil: none is known
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
-	listings   map[wayAndOperation]*listing
+	listings   map[listingKey]*listing
 	begun      map[operationAndProof][]*request
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
@@ -404,7 +406,7 @@ func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
 // complete is plain that stops when so many requests in a row have brought
 // nothing new about.
 func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*candidate {
-	l := e.newListing(w, op, most)
+	l := e.listing(w, op, most)
 	var out []*candidate
 	seen, since := map[string]bool{}, 0
 	for i := range l.fillings {
@@ -427,15 +429,7 @@ func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*can
 // and they are asked for time and again. worth, if it is not nil, says which ones
 // to try at all.
 func (e *explorer) each(w *way, op *specs.Operation, worth func(*filling) bool) iter.Seq[*candidate] {
-	key := wayAndOperation{w, op}
-	l := e.listings[key]
-	if l == nil {
-		l = e.newListing(w, op, maxFurther)
-		if e.listings == nil {
-			e.listings = map[wayAndOperation]*listing{}
-		}
-		e.listings[key] = l
-	}
+	l := e.listing(w, op, maxFurther)
 	return func(yield func(*candidate) bool) {
 		n := 0
 		for i, f := range l.fillings {
@@ -455,9 +449,10 @@ func (e *explorer) each(w *way, op *specs.Operation, worth func(*filling) bool) 
 	}
 }
 
-type wayAndOperation struct {
-	w  *way
-	op *specs.Operation
+type listingKey struct {
+	w    *way
+	op   *specs.Operation
+	most int
 }
 
 // listing is the complete requests of an operation in the state of a way, and
@@ -469,8 +464,17 @@ type listing struct {
 	known    []*candidate
 }
 
-func (e *explorer) newListing(w *way, op *specs.Operation, most int) *listing {
+// listing makes a listing, once.
+func (e *explorer) listing(w *way, op *specs.Operation, most int) *listing {
+	key := listingKey{w, op, most}
+	if l := e.listings[key]; l != nil {
+		return l
+	}
 	l := &listing{way: w}
+	if e.listings == nil {
+		e.listings = map[listingKey]*listing{}
+	}
+	e.listings[key] = l
 	if e.offered(w, op) {
 		w.shadow.store.Update(func(tx session.Tx) {
 			l.fillings = e.fillings(&prover{w: w, op: e.ops[op.ID], tx: tx}, op, most)

@@ -135,7 +135,7 @@ func remove(body any, tokens []string) any {
 			switch {
 			case b[i].Name != tokens[0]:
 			case len(tokens) == 1:
-				return slices.Concat(b[:i], b[i+1:])
+				return append(append(make(value.Object, 0, len(b)), b[:i]...), b[i+1:]...)
 			default:
 				b = slices.Clone(b)
 				b[i].Value = remove(b[i].Value, tokens[1:])

@@ -40,7 +40,9 @@ type Runner struct {
 	prefix    string // of the names of worlds
 	worlds    int
 	world     *World // for the next case; nil: none is made
-	ledgerErr error  // the first that the ledger gave
+	profile   string // that a world is given, and its settings
+	settings  map[string]any
+	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
 	carried map[string]*session.Record
 }
@@ -61,6 +63,7 @@ func NewRunner(p *Plan, o Options) (*Runner, error) {
 			return nil, err
 		}
 	}
+	r.profile, r.settings = p.Target.unlikeNew()
 	return r, nil
 }
 
@@ -120,6 +123,8 @@ type run struct {
 	answers []*answer
 	opened  map[string]bool // sessions that were registered
 	before  int             // sessions that were opened before this case
+	// moved: the last request changed what lives.
+	moved bool
 	// moot is why the last request proves nothing; "": it does.
 	moot string
 	// twice is the request that gave a token that another answer had given before;
@@ -307,6 +312,9 @@ func (x *run) wait(ctx context.Context, st *step) error {
 				return err
 			}
 		default:
+			if b := x.r.plan.Target.Budgets.Wait; b > 0 && x.r.waited+d > b {
+				return fmt.Errorf("it would have to wait %s, and of the budget of %s only %s is left", d.Round(time.Second), b, b-x.r.waited)
+			}
 			// A second more, for the target's clock counts in its own.
 			t := time.NewTimer(d + time.Second)
 			defer t.Stop()
@@ -340,9 +348,9 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 		x.conceal(st.request.op.Op, a)
 		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, cap: x.c.links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
 		refused := a.refuses(x.r.plan.Contract, p.Decision)
-		x.moot = ""
+		x.moot, x.moved = "", false
 		if refused {
-			x.moot = untold(p, a, out.in.Request, session.Moment{Now: s.now, Tx: tx}, s.machine)
+			x.moot = untold(st.request.op, p, a, out.in.Request, session.Moment{Now: s.now, Tx: tx}, s.machine)
 		}
 		if p.Failure == nil && !refused {
 			l := learn(x.r.plan.Contract, p.Decision, a)
@@ -361,6 +369,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 				c.add("contract", "", "a contract that can be carried out", err.Error(), specs.Mark{}, "")
 			}
 			s.remember(p.Decision)
+			x.moved = len(p.Opens)+len(p.Issue)+len(p.Ends)+len(p.Consume) > 0
 		} else {
 			s.made = append(s.made, made{})
 		}

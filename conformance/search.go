@@ -76,8 +76,9 @@ const maxBases = 8
 func (e *explorer) search(op *specs.Operation) *found {
 	f := &found{by: map[string]*candidate{}}
 	most := e.most()
+	like := map[string]bool{} // ways that were tried, but for who is logged in
 	for _, w := range e.ways {
-		if !e.offered(w, op) {
+		if !e.offered(w, op) || like[w.shape()] && !e.promises(f, w, op) {
 			continue
 		}
 		var all []*candidate
@@ -90,6 +91,7 @@ func (e *explorer) search(op *specs.Operation) *found {
 			f.add(c)
 		}
 		if len(all) > 0 {
+			like[w.shape()] = true
 			if most = maxFurther; e.seenEnough(f, op) {
 				break // another account would be answered the same
 			}
@@ -150,15 +152,7 @@ func (e *explorer) seenEnough(f *found, op *specs.Operation) bool {
 			}
 		}
 	}
-	answered, proven := map[*specs.Answer]bool{}, map[*specs.Proof]bool{}
-	for _, c := range f.by {
-		if c.p.Answer != nil {
-			answered[c.p.Answer] = true
-			for _, p := range c.p.Proofs() {
-				proven[p] = true
-			}
-		}
-	}
+	answered, proven := f.shown()
 	for _, alt := range append(slices.Clone(op.Security), op.Accepts) {
 		for _, p := range alt {
 			if !proven[p] && e.offers(op, p) {
@@ -540,6 +534,7 @@ func (e *explorer) waited(c *candidate, s *slot, d time.Duration) *candidate {
 	}
 	w = w.fork()
 	st := &step{dead: s, wait: d}
+	began := w.shadow.now
 	if w.shadow.before(st) != nil {
 		return nil
 	}
@@ -547,7 +542,7 @@ func (e *explorer) waited(c *candidate, s *slot, d time.Duration) *candidate {
 	g.r = c.request.clone()
 	x := e.tryIn(w, g)
 	if x != nil {
-		x.dead, x.wait = s, d
+		x.dead, x.wait, x.lasts = s, d, w.shadow.now.Sub(began)
 	}
 	return x
 }

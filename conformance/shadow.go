@@ -20,6 +20,8 @@ type step struct {
 	// end of a token instead: the end of the token in that slot, plus wait.
 	wait time.Duration
 	dead *slot
+	// lasts is how long the clock then goes on, as it was planned.
+	lasts time.Duration
 	// settings are changed before the request.
 	settings map[string]any
 	// purpose is what the step is for, in words.

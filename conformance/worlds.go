@@ -17,8 +17,7 @@ const worldPatience = 5 * time.Second
 // One world serves all cases of a runner: making and ending one for each would
 // be three calls a case instead of one.
 func (r *Runner) enter(ctx context.Context, at time.Time, settings map[string]any) (*World, error) {
-	t := r.plan.Target
-	profile, set := t.unlikeNew()
+	profile, set := r.profile, r.settings
 	if len(settings) > 0 {
 		set = maps.Clone(set)
 		if set == nil {

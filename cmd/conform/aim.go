@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/mockauth/mockauth/conformance"
 	"github.com/mockauth/mockauth/conformance/config"
+	"github.com/mockauth/mockauth/conformance/report"
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -72,6 +74,43 @@ func (x *aim) plan() (*conformance.Plan, error) {
 		x.planned = p
 	}
 	return x.planned, nil
+}
+
+// again are the flags that name the same target again, as a shell reads them, for
+// a command about one case. What may be a secret is not among them: headers,
+// tokens, and settings that the contract calls secret.
+func (x *aim) again(f aimFlags) string {
+	var out []string
+	add := func(flag, v string) {
+		if v != "" {
+			out = append(out, flag, report.Quoted(v))
+		}
+	}
+	add("--config", f.config)
+	add("--url", f.url)
+	if f.config == "" && x.argument != "" && !shipped(x.contract) {
+		add("--contract", x.argument)
+	}
+	add("--profile", f.profile)
+	for _, s := range f.settings {
+		name, _, _ := strings.Cut(s, "=")
+		if setting := x.contract.Setting(name); setting == nil || !setting.Secret {
+			add("--set", s)
+		}
+	}
+	add("--ca", f.ca)
+	return strings.Join(out, " ")
+}
+
+// listed is the command that lists the cases of the same target.
+func (x *aim) listed(f aimFlags) string {
+	switch {
+	case f.config != "":
+		return "conform list --config " + report.Quoted(f.config)
+	case f.url != "":
+		return "conform list " + report.Quoted(cmp.Or(x.argument, x.contract.Name)) + " --url " + report.Quoted(f.url)
+	}
+	return "conform list " + report.Quoted(cmp.Or(x.argument, x.contract.Name))
 }
 
 // contract loads what an argument names: a shipped system, or a file or folder.

@@ -22,7 +22,7 @@ func (a *app) conclude(results []*conformance.Result, runs []*planned, f runFlag
 	fmt.Fprintln(a.stdout)
 	for _, r := range results {
 		c := r.Counts()
-		fmt.Fprintf(a.stdout, "%-14s %s%4d passed, %d failed, %d not testable, %d known, %d left out\n", r.System, mark(r),
+		fmt.Fprintf(a.stdout, "%-14s %s%4d passed, %d failed, %d not testable, %d known, %d excluded\n", r.System, mark(r),
 			c[conformance.Passed], c[conformance.Failed]+c[conformance.Fixed], c[conformance.NotTestable], c[conformance.Known], c[conformance.Excluded])
 	}
 	if n := len(runs) - len(results); n > 0 {

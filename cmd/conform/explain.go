@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,11 +43,35 @@ func (a *app) caseOf(ctx context.Context, id string, args []string, f aimFlags, 
 	if c := p.Case(id); c != nil {
 		return x, p, c, nil
 	}
-	var ids []string
-	for _, c := range p.Cases {
-		ids = append(ids, c.ID)
+	ids := make([]string, len(p.Cases))
+	for i, c := range p.Cases {
+		ids[i] = c.ID
 	}
-	return nil, nil, nil, exit{exitNothing, fmt.Errorf("there is no case %q; %s\nconform list %s says what there is", id, specs.DidYouMean(id, ids), x.contract.Name)}
+	why := ""
+	if !x.ours && len(x.target.Records) == 0 {
+		why = "\nNobody may log in, as far as was said: --config names a file that says who, and then there are more cases"
+	}
+	return nil, nil, nil, exit{exitNothing, fmt.Errorf("there is no case %q for this server; %s%s\n%s says what there is", id, meant(id, ids), why, x.listed(f))}
+}
+
+// meant says which case was probably meant: one that is written nearly so, or
+// those of the operation.
+func meant(id string, ids []string) string {
+	if specs.Nearest(id, ids) == "" {
+		for at := strings.LastIndexByte(id, '.'); at > 0; at = strings.LastIndexByte(id[:at], '.') {
+			var like []string
+			for _, x := range ids {
+				if strings.HasPrefix(x, id[:at+1]) {
+					like = append(like, x)
+				}
+			}
+			if len(like) > 0 {
+				ids = like
+				break
+			}
+		}
+	}
+	return specs.DidYouMean(id, ids)
 }
 
 func (a *app) explainCommand() *cobra.Command {
@@ -79,7 +102,7 @@ whose case is then explained.`,
 			if err != nil {
 				return err
 			}
-			a.explain(x, c)
+			a.explain(x, c, f)
 			return nil
 		},
 	}
@@ -88,12 +111,12 @@ whose case is then explained.`,
 	return cmd
 }
 
-func (a *app) explain(x *aim, c *conformance.Case) {
+func (a *app) explain(x *aim, c *conformance.Case, f aimFlags) {
 	w := a.stdout
 	fmt.Fprintf(w, "%s\n  %s\n\n", c.ID, c.Title)
 	fmt.Fprintf(w, "%s, since it is %s.%s\n", c.Severity, evidence(c.Rule.Evidence), consequence(c.Severity))
 	if c.Excluded != "" {
-		fmt.Fprintf(w, "It is left out for this server: %s\n", c.Excluded)
+		fmt.Fprintf(w, "It is excluded for this server: %s\n", c.Excluded)
 	}
 	fmt.Fprintf(w, "\nThe call\n  %s %s (%s), which answers %s\n", c.Method, c.Path, c.Operation, c.Outcome)
 	fmt.Fprintf(w, "\nThe rule\n  %s\n", where(c.Rule))
@@ -115,7 +138,7 @@ func (a *app) explain(x *aim, c *conformance.Case) {
 		}
 	}
 	fmt.Fprintln(w, "\nIf a server fails it")
-	for _, s := range mend(x, c) {
+	for _, s := range mend(x, c, f) {
 		fmt.Fprintf(w, "  - %s\n", s)
 	}
 	fmt.Fprintf(w, "\nLabels: %s\n", strings.Join(suite.Labels(c.Info), ", "))
@@ -175,11 +198,12 @@ func ruleText(c *specs.Contract, r conformance.Rule) string {
 }
 
 // mend is what to look at when a server fails the case.
-func mend(x *aim, c *conformance.Case) []string {
-	replay := "conform replay " + c.ID + " --config target.yaml"
-	if x.ours && slices.Contains(specs.Systems(), x.contract.Name) {
-		replay = "conform replay " + c.ID + " --url URL"
+func mend(x *aim, c *conformance.Case, f aimFlags) []string {
+	replay := "conform replay " + c.ID + " " + x.again(f)
+	if f.config == "" && f.url == "" {
+		replay += " --config target.yaml"
 	}
+	replay = strings.Join(strings.Fields(replay), " ")
 	out := []string{"See every request and answer of it: " + replay}
 	if c.Rule.File != "" {
 		out = append(out, "If the server is right, the contract is wrong at "+where(c.Rule)+": mend it there, and say what it rests on.")

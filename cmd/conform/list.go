@@ -35,7 +35,7 @@ func (a *app) listCommand() *cobra.Command {
 		Use:   "list [SYSTEM|FILE|all]",
 		Short: "List the cases: ids, severity, titles",
 		Long: `List the cases that a run would carry out. With --config or --url they are those
-for that server; without, those for a mock of ours. Cases that are left out, for
+for that server; without, those for a mock of ours. Cases that are excluded, for
 want of a capability or a budget, say so.
 
 The ids are stable. Their beginnings, and regular expressions over ids and
@@ -66,7 +66,7 @@ prints too.`,
 				for _, c := range r.chosen {
 					fmt.Fprintf(a.stdout, "%-6s  %-*s  %s\n", c.Severity, min(width, 60), c.ID, c.Title)
 					if c.Excluded != "" {
-						fmt.Fprintf(a.stdout, "%*s  left out: %s\n", min(width, 60)+8, "", c.Excluded)
+						fmt.Fprintf(a.stdout, "%*s  excluded: %s\n", min(width, 60)+8, "", c.Excluded)
 					}
 				}
 			}

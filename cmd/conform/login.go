@@ -56,5 +56,5 @@ func beginning(body string) string {
 	if r := []rune(text); len(r) > 120 {
 		text = string(r[:119]) + "…"
 	}
-	return fmt.Sprintf(": %q", text)
+	return ": " + text
 }

@@ -463,7 +463,7 @@ func TestAServerThatIsNotOursIsLeftAsItWas(t *testing.T) {
 
 func TestThePlanIsSaidBeforeAnythingIsSent(t *testing.T) {
 	mock, file, env := staging(t, "")
-	conform(t, env, "server", "--config", file, "--plan").want(t, exitOK, "wrong password", "opens", "(at most 2)", "left out")
+	conform(t, env, "server", "--config", file, "--plan").want(t, exitOK, "wrong password", "opens", "(at most 2)", "excluded")
 	if n := len(mock.Journal()); n > 1 { // one question whether it is a mock of ours
 		t.Errorf("%d requests were sent", n)
 	}

@@ -15,10 +15,19 @@ func (a *app) sayPlan(p *planned) {
 	writes := map[string]int{}
 	var order []string
 	reasons := map[string]int{}
+	b := p.target.Budgets
 	for _, c := range p.chosen {
-		if c.Excluded != "" {
+		why := c.Excluded
+		switch {
+		case why != "":
+		case b.WrongPasswords > 0 && wrong+c.Wrong > b.WrongPasswords:
+			why = fmt.Sprintf("budgets.wrongPasswords (%d) will be used up", b.WrongPasswords)
+		case c.Wait > 0 && p.target.Capabilities.Clock == conformance.ClockWait && b.Wait > 0 && wait+c.Wait > b.Wait:
+			why = fmt.Sprintf("budgets.wait (%s) will be used up", b.Wait)
+		}
+		if why != "" {
 			excluded++
-			reasons[c.Excluded]++
+			reasons[why]++
 			continue
 		}
 		run++
@@ -38,10 +47,10 @@ func (a *app) sayPlan(p *planned) {
 	if p.ours {
 		fmt.Fprintln(w, "  a mock of ours: each case gets a world of its own")
 	}
-	fmt.Fprintf(w, "  %s to run, %d left out\n", count(run, "case"), excluded)
-	fmt.Fprintf(w, "  sends     %s%s\n", count(requests, "request"), rate(p.target.Budgets.RequestsPerSecond, requests))
-	fmt.Fprintf(w, "  opens     %s, and closes them again%s\n", count(sessions, "session"), most(p.target.Budgets.Sessions))
-	fmt.Fprintf(w, "  presents  %s%s\n", count(wrong, "wrong password"), most(p.target.Budgets.WrongPasswords))
+	fmt.Fprintf(w, "  %s to run, %d excluded\n", count(run, "case"), excluded)
+	fmt.Fprintf(w, "  sends     %s%s\n", count(requests, "request"), rate(b.RequestsPerSecond, requests))
+	fmt.Fprintf(w, "  opens     up to %s, and closes them again%s\n", count(sessions, "session"), most(b.Sessions))
+	fmt.Fprintf(w, "  presents  %s%s\n", count(wrong, "wrong password"), most(b.WrongPasswords))
 	if wait > 0 {
 		how := "by setting the mock's clock"
 		if p.target.Capabilities.Clock != conformance.ClockControl {
@@ -56,7 +65,7 @@ func (a *app) sayPlan(p *planned) {
 		}
 	}
 	if len(reasons) > 0 {
-		fmt.Fprintln(w, "  leaves out:")
+		fmt.Fprintln(w, "  excludes:")
 		for _, why := range sortedByCount(reasons) {
 			fmt.Fprintf(w, "    %4d  %s\n", reasons[why], why)
 		}

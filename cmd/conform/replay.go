@@ -105,7 +105,7 @@ func (a *app) replay(ctx context.Context, id string, names []string, from string
 		return err
 	}
 	if c.Excluded != "" {
-		return exit{exitNothing, fmt.Errorf("%s is left out for this server: %s", id, c.Excluded)}
+		return exit{exitNothing, fmt.Errorf("%s is excluded for this server: %s", id, c.Excluded)}
 	}
 	f.processes, f.verbose = 1, !f.json
 	only := *p

@@ -207,6 +207,9 @@ func (a *app) plan(aims []*aim, known []conformance.KnownCase, f runFlags) ([]*p
 	}
 	for i, x := range aims {
 		p := plans[i]
+		if words := p.Unmatched(); len(words) > 0 && len(p.Cases) > 0 {
+			return nil, exit{exitUsage, fmt.Errorf("capabilities.without says %s, and no case has such an id, beginning of an id, or label; conform explain ID shows the labels of a case", strings.Join(words, ", "))}
+		}
 		choice, err := f.filter().Choose(p.Cases)
 		if err != nil {
 			return nil, exit{exitUsage, err}
@@ -311,7 +314,7 @@ func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (in
 	if err != nil {
 		return exitUsage, nil, err
 	}
-	result.Doctor = checks
+	result.Doctor, result.Again = checks, p.again(f.aimFlags)
 	if result.Version == "" {
 		result.Version = version()
 	}

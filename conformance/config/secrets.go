@@ -87,7 +87,7 @@ func (r *reader) fetch(n *yaml.Node, ptr, what, kind, name string) (string, bool
 		}
 		text, set := r.env(name)
 		if !set {
-			r.add("missing-variable", n, ptr, fmt.Sprintf("set it before the run: export %s=…", name), "the variable %s is not set; it is to hold %s", name, what)
+			r.add("missing-variable", n, ptr, fmt.Sprintf("set it before the run: export %s=…, or take out what names it", name), "the variable %s is not set; it is to hold %s", name, what)
 		}
 		return text, set
 	}

@@ -179,7 +179,7 @@ func (m *maker) members(a members) {
 			continue
 		}
 		done[b.At.Src] = true
-		m.bound(a, b)
+		m.bound(a, b, all)
 	}
 	if a.example == nil {
 		return
@@ -227,7 +227,7 @@ func (m *maker) members(a members) {
 }
 
 // bound makes the mutants of one binding of an answer.
-func (m *maker) bound(a members, b *specs.AnswerBind) {
+func (m *maker) bound(a members, b *specs.AnswerBind, all []*specs.AnswerBind) {
 	detail := a.detail + b.At.Src
 	if b.At.In != specs.InBody {
 		m.boundHead(a, b)
@@ -243,7 +243,11 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 		was = lookup(a.example, b.At.Tokens)
 	}
 	if len(b.At.Tokens) > 0 {
-		m.add(a.kind+"-dropped", a.subject, detail, fmt.Sprintf("%s of %s has no %s.", a.detail, a.who, b.At.Src), a.rule(b.At, "values", "shape"),
+		gone := a.rule(b.At, "values", "shape")
+		if m.neverThere(b.Value) && (under(without(all, slices.Index(all, b)), nil, b.At.Tokens) || !m.nullable(a.node, b.At.Tokens)) {
+			gone.asleep = "it speaks of a token of a record that was just made, which has none"
+		}
+		m.add(a.kind+"-dropped", a.subject, detail, fmt.Sprintf("%s of %s has no %s.", a.detail, a.who, b.At.Src), gone,
 			a.put(drop(a.example, b.At.Tokens), dropBinds(a.binds, b.At.Tokens)), append(slices.Clone(a.when), m.mayHave(b.Value))...)
 	}
 	if len(b.Value.Refs()) == 0 {
@@ -256,6 +260,32 @@ func (m *maker) bound(a members, b *specs.AnswerBind) {
 	r.marks = append(r.marks, m.telling(b.Value)...)
 	m.add(a.kind+"-wrong", a.subject, detail, fmt.Sprintf("%s in %s of %s has a value that belongs to nobody.", b.At.Src, a.detail, a.who), r,
 		m.rebind(a, b, m.other(b.Value, was)), append(slices.Clone(a.when), m.mayHave(b.Value))...)
+}
+
+// neverThere reports whether a value speaks of a token of a record that the
+// operation itself makes: it has none yet.
+func (m *maker) neverThere(v *specs.Value) bool {
+	if m.op == nil {
+		return false
+	}
+	return slices.ContainsFunc(v.Refs(), func(r *specs.Ref) bool {
+		return len(r.Path) > 0 && m.c.Token(r.Path[0]) != nil && slices.ContainsFunc(m.op.Creates, func(c *specs.Create) bool { return c.As == r.Root })
+	})
+}
+
+// nullable reports whether the member at a pointer may be null.
+func (m *maker) nullable(n *schema.Node, tokens []string) bool {
+	for _, t := range tokens {
+		if n == nil {
+			return false
+		}
+		if p := n.Property(t); p != nil {
+			n = p
+		} else {
+			n = n.Items()
+		}
+	}
+	return n != nil && n.Nullable()
 }
 
 // telling are the further links by which somebody who asks from outside can tell

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
@@ -13,7 +14,14 @@ import (
 func (m *maker) needs() {
 	op := m.op
 	for i, n := range op.Needs {
-		r := m.refusal(op, n.Else).rule("refusal", n.Evidence.Part("refusal"))
+		refused := m.refusal(op, n.Else)
+		r := refused.rule("refusal", n.Evidence.Part("refusal"))
+		if !r.none && !m.onlyThis(op, i) {
+			// Who is refused for it is refused for something else, too: only how differs.
+			r = refused.rule("refusal", n.Evidence.Part("refusal"), strongest([]specs.Mark{
+				strongest(refused.rule("status").marks), strongest(refused.rule("values").marks),
+			}))
+		}
 		r.pointer, r.line = n.That.Pointer, n.That.Line
 		m.add("need-unchecked", op.ID, n.Else, fmt.Sprintf("%s does not look whether %s.", op.ID, n.That.Src), r,
 			m.with(func(o *specs.Operation) { o.Needs = without(op.Needs, i) }), m.gate.mayNot(op, n.That))
@@ -22,6 +30,46 @@ func (m *maker) needs() {
 		m.add("need-refuses", op.ID, n.Else, fmt.Sprintf("%s refuses everybody as %s.", op.ID, n.Else), m.rule(n.That.Pointer, n.That.Line, works(op)),
 			m.with(func(o *specs.Operation) { o.Needs = replaced(op.Needs, i, &refuse) }), m.gate.may(op, n.That))
 	}
+}
+
+// onlyThis reports whether there may be somebody for whom of all conditions only
+// this one does not hold. It looks at the records of the demo world, as far as
+// conditions are about one record alone.
+func (m *maker) onlyThis(op *specs.Operation, i int) bool {
+	role := soleRole(op.Needs[i].That)
+	kind, ok := op.Roles[role]
+	if !ok || kind == "session" {
+		return true
+	}
+	found := false
+	for _, r := range m.world.Records {
+		if r.Kind != kind {
+			continue
+		}
+		s := &recordScope{role: role, record: r.Value}
+		this, err := op.Needs[i].That.Eval(s)
+		fits := err != nil || this != true
+		for j, n := range op.Needs {
+			if j != i && soleRole(n.That) == role {
+				v, err := n.That.Eval(s)
+				fits = fits && (err != nil || v == true)
+			}
+		}
+		found = found || fits
+	}
+	return found
+}
+
+// soleRole is the one name that an expression speaks of, or "".
+func soleRole(e *specs.Expr) string {
+	names, err := e.Names()
+	if err != nil || len(names) != 1 {
+		return ""
+	}
+	for name := range names {
+		return name
+	}
+	return ""
 }
 
 // effects makes the mutants of what an operation does.
@@ -80,10 +128,13 @@ func (m *maker) issue(i int, x *specs.Issue) {
 	op, kind := m.op, x.Token.Name
 	when := m.gate.may(op, x.When)
 	r := m.rule(op.Pointer+"/x-session/issues", 0, works(op))
-	told := m.rule(r.pointer, 0, m.told(op, kind))
+	told := m.rule(r.pointer, 0)
+	told.under = func(settings map[string]any) []specs.Mark { return m.tellsToken(op, kind, settings) }
+	onlyThen := m.rule(r.pointer, 0)
+	onlyThen.under = func(settings map[string]any) []specs.Mark { return m.onlyThen(op, kind, settings) }
 	m.add("issue-lost", op.ID, kind, fmt.Sprintf("%s issues no token %s.", op.ID, kind), told, m.with(func(o *specs.Operation) { o.Issues = without(op.Issues, i) }), when)
 	if x.When != nil {
-		m.add("issue-always", op.ID, kind, fmt.Sprintf("%s issues a token %s although %s does not hold.", op.ID, kind, x.When.Src), m.rule(r.pointer, 0, m.told(op, kind), m.onlyThen(op, kind)), m.with(func(o *specs.Operation) {
+		m.add("issue-always", op.ID, kind, fmt.Sprintf("%s issues a token %s although %s does not hold.", op.ID, kind, x.When.Src), onlyThen, m.with(func(o *specs.Operation) {
 			c := *x
 			c.When = nil
 			o.Issues = replaced(op.Issues, i, &c)
@@ -136,24 +187,49 @@ func (m *maker) issue(i int, x *specs.Issue) {
 			}
 		}
 		return d
-	})}, op.ID, kind, m.repeated(x), []condition{when})
+	})}, op.ID, kind, m.repeated(x), []condition{when, m.issuesBeside(x)})
+}
+
+// issuesBeside is the condition that an operation may issue a token to somebody
+// who sends one of that kind.
+func (m *maker) issuesBeside(x *specs.Issue) condition {
+	op := m.op
+	var places []string
+	proofs(op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			if slices.ContainsFunc(b.Alts, func(t *specs.Target) bool { return t.Token == x.Token.Name }) {
+				places = append(places, strings.TrimPrefix(b.At.Src, "$"))
+			}
+		}
+	})
+	return func(settings map[string]any) bool {
+		return slices.ContainsFunc(places, func(place string) bool {
+			may := false
+			m.gate.where([]string{place}, func() { may = m.gate.may(op, x.When)(settings) })
+			return may
+		})
+	}
 }
 
 // onlyThen is what it rests on that a token is not issued otherwise. A member of
 // a body says that it is not there; a cookie more harms nobody.
-func (m *maker) onlyThen(op *specs.Operation, kind string) specs.Mark {
+func (m *maker) onlyThen(op *specs.Operation, kind string, settings map[string]any) []specs.Mark {
 	var marks []specs.Mark
 	for _, a := range op.Answers {
+		if !m.gate.may(op, a.When)(settings) {
+			continue
+		}
 		for _, b := range bindsOf(a) {
-			if b.At.In == specs.InBody && m.speaks(op, b.Value, textOf(kind)) {
+			switch {
+			case !m.speaks(op, b.Value, textOf(kind)):
+			case b.At.In == specs.InBody:
 				marks = append(marks, mark(a.Evidence, b.At, "values"))
+			default:
+				marks = append(marks, unsaid("a cookie more is not forbidden anywhere"))
 			}
 		}
 	}
-	if len(marks) == 0 {
-		return unsaid("a token more is not forbidden anywhere")
-	}
-	return strongest(marks)
+	return marks
 }
 
 // lifeShows is what it rests on that another end of a token is noticed: it is
@@ -207,13 +283,17 @@ func (m *maker) open(i int, o *specs.Open) {
 	}
 	for j, f := range o.With {
 		fact, _ := m.c.Session.Fact(f.Name)
-		r := m.rule(r.pointer, 0)
-		r.under = func(settings map[string]any) []specs.Mark {
-			if !m.given(op, f.Value, settings) {
-				return nil
+		shown := func(other bool) rule {
+			r := m.rule(r.pointer, 0)
+			r.under = func(settings map[string]any) []specs.Mark {
+				if !m.given(op, f.Value, settings) {
+					return nil
+				}
+				return m.factShows(op, o, fact, other, settings)
 			}
-			return m.factShows(op, o, fact, settings)
+			return r
 		}
+		r := shown(false)
 		if m.sameAsNone(f) {
 			r.asleep = "it is false, and whoever looks asks only whether it is true"
 		}
@@ -243,7 +323,7 @@ func (m *maker) open(i int, o *specs.Open) {
 				}
 			}
 			return d
-		})}, op.ID, f.Name, r, []condition{when})
+		})}, op.ID, f.Name, shown(true), []condition{when})
 	}
 }
 

@@ -22,6 +22,9 @@ type gate struct {
 	lets  map[string]string
 	exprs map[ast.Node]*compiled
 	all   []choice
+	// there are names and members that are taken to be there: session,
+	// request.cookie.sid.
+	there map[string]bool
 }
 
 // compiled is a node of an expression that was asked for as a whole; nil names:
@@ -112,6 +115,16 @@ func deref(n *int) int {
 		return 0
 	}
 	return *n
+}
+
+// where evaluates with names and members that are there.
+func (g *gate) where(there []string, f func()) {
+	g.there = map[string]bool{}
+	for _, name := range there {
+		g.there[name] = true
+	}
+	f()
+	g.there = nil
 }
 
 // find returns the first choice under which all conditions can hold.
@@ -220,6 +233,11 @@ func (g *gate) node(op *specs.Operation, n ast.Node, settings map[string]any, de
 				return and, true
 			}
 			return nil, false
+		}
+		if n.Operator == "==" || n.Operator == "!=" {
+			if _, isNil := n.Right.(*ast.NilNode); isNil && g.there[n.Left.String()] {
+				return n.Operator == "!=", true
+			}
 		}
 	case *ast.UnaryNode:
 		if n.Operator == "not" || n.Operator == "!" {

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/mockauth/mockauth/fixtures"
+	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -50,7 +52,11 @@ func (m *maker) laws() {
 	}
 	if len(op.Ends) == 0 {
 		used := r
-		if len(op.Creates) == 0 && !op.Anonymous && !m.usesUp() {
+		switch {
+		case len(op.Creates) > 0 || m.setsSecret():
+			// It cannot be called again as it was.
+			used.marks = append(slices.Clone(r.marks), m.spared(op, expression("session")))
+		case !op.Anonymous && !m.usesUp():
 			used.marks = []specs.Mark{lawful("a token that is not for single use is not used up")}
 		}
 		m.put(Mutant{Kind: "use-ends-session", Says: op.ID + " ends the session that calls it.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
@@ -65,10 +71,12 @@ func (m *maker) laws() {
 		})}, op.ID, "", used, when)
 	}
 	refused := m.rule(op.Pointer, op.Line, lawful("a refused request changes nothing"))
-	if !m.refusesKnown() {
-		refused.asleep = "it refuses only who is not known: nothing can be wrong with a request of a session that lives"
+	if !slices.ContainsFunc(m.gate.all, func(c choice) bool { return m.refusesKnown(c.values) }) {
+		refused.asleep = "it refuses only whom it does not know, or whose record forbids it: nothing else can be wrong with a request"
 	}
-	m.afterRefusal(refused, when)
+	m.afterRefusal(refused, append(slices.Clone(when), func(settings map[string]any) bool {
+		return refused.asleep != "" || m.refusesKnown(settings)
+	}))
 	if m.speaksOfCaller() {
 		another := m.rule(op.Pointer, op.Line, m.tellsOfCaller())
 		if m.single() {
@@ -77,6 +85,14 @@ func (m *maker) laws() {
 		m.put(Mutant{Kind: "answers-for-another", Says: op.ID + " answers what belongs to somebody else.", twist: m.somebodyElse()}, op.ID, "", another, when)
 	}
 	m.order(r)
+}
+
+// setsSecret reports whether the operation changes a secret.
+func (m *maker) setsSecret() bool {
+	return slices.ContainsFunc(m.op.Sets, func(s *specs.Set) bool {
+		k := m.c.Record(m.setKind(s))
+		return k != nil && slices.ContainsFunc(s.Values, func(v specs.NamedValue) bool { return k.Fields[v.Name].Secret })
+	})
 }
 
 // usesUp reports whether every token that the operation takes is for single use.
@@ -191,11 +207,11 @@ func (m *maker) accounts() []specs.Fact {
 }
 
 // refusesKnown reports whether the operation can refuse somebody whose tokens are
-// good: for a condition, for what else is sent, for a body or parameter that does
+// good, under some settings: for a condition, for what else is sent, for a body or parameter that does
 // not fit. A wrong media type is refused before anybody looks at tokens.
-func (m *maker) refusesKnown() bool {
+func (m *maker) refusesKnown(settings map[string]any) bool {
 	op := m.op
-	if len(op.Needs) > 0 || slices.ContainsFunc(op.Body, func(x *specs.Media) bool { return x.Schema != nil }) {
+	if m.bodyFails() || slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return m.failsKnown(n, settings) }) {
 		return true
 	}
 	if slices.ContainsFunc(op.Parameters, func(p *specs.Parameter) bool {
@@ -205,16 +221,50 @@ func (m *maker) refusesKnown() bool {
 	}
 	found := false
 	proofs(op, func(p *specs.Proof, security bool) {
+		if !m.gate.may(op, p.When)(settings) {
+			return
+		}
 		for _, b := range binds(p) {
 			// What stands beside a token, and is looked up or compared.
-			found = found || !isToken(b) || !security && len(op.Security) > 0
+			found = found || !isToken(b) && !security || !security && len(op.Security) > 0
 		}
 		found = found || len(p.Same) > 0 || len(p.Each) > 0
-		for _, k := range m.c.Records {
-			found = found || len(k.Needs) > 0
-		}
 	})
 	return found
+}
+
+// failsKnown reports whether a condition may fail for somebody with a session.
+func (m *maker) failsKnown(n *specs.Need, settings map[string]any) bool {
+	fails := false
+	m.gate.where([]string{"session"}, func() { fails = m.gate.mayNot(m.op, n.That)(settings) })
+	return fails
+}
+
+// bodyFails reports whether a body can be wrong while the tokens are good: it can
+// always be malformed, unless they are in it.
+func (m *maker) bodyFails() bool {
+	op := m.op
+	elsewhere, inBody := false, map[string]bool{}
+	proofs(op, func(p *specs.Proof, _ bool) {
+		for _, b := range binds(p) {
+			switch {
+			case !isToken(b):
+			case b.At.In == specs.InBody:
+				inBody[b.At.Src] = true
+			default:
+				elsewhere = true
+			}
+		}
+	})
+	return slices.ContainsFunc(op.Body, func(x *specs.Media) bool {
+		if elsewhere || x.Schema == nil {
+			return elsewhere
+		}
+		form := strings.Contains(x.Type, "form")
+		return !x.Schema.Additional || slices.ContainsFunc(x.Schema.Properties(), func(p schema.Property) bool {
+			return !inBody[value.Pointer(p.Name)] && (slices.Contains(x.Schema.Required, p.Name) || refusable(p.Schema) && !(form && onlyText(p.Schema)))
+		})
+	})
 }
 
 // tellsOfCaller is what the places of an answer rest on that depend on who calls.

@@ -392,7 +392,7 @@ func (m *maker) used(list []*specs.RequestBind, settings map[string]any) []specs
 		for _, f := range o.With {
 			fact, _ := m.c.Session.Fact(f.Name)
 			if m.speaks(op, f.Value, is) {
-				out = append(out, m.factShows(op, o, fact, settings)...)
+				out = append(out, m.factShows(op, o, fact, false, settings)...)
 			}
 		}
 	}

@@ -4,25 +4,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/conformance"
 )
 
-// WriteText writes reports for a terminal: a line a system, then survivors.
+// WriteText writes reports for a terminal: of each system how many mutants were
+// noticed, a line a severity, then survivors; at the end of several the sum.
 func WriteText(w io.Writer, reports ...*Report) error {
 	var b strings.Builder
 	for _, r := range reports {
 		fmt.Fprintf(&b, "%s  %d mutants, %d cases, %.1f s\n", r.System, r.Mutants, r.Cases, r.Seconds)
 		for _, t := range r.Tally {
-			mark := "●"
-			if t.Killed < t.Mutants {
-				mark = "○"
-			}
-			fmt.Fprintf(&b, "  %s %-6s  %d of %d noticed%s\n", mark, t.Severity, t.Killed, t.Mutants, rate(t))
+			writeTally(&b, t)
 		}
 		if len(r.Dormant) > 0 {
-			fmt.Fprintf(&b, "  %d more are dormant: no profile brings their rules into force\n", len(r.Dormant))
+			fmt.Fprintf(&b, "  %d more are left out: nobody can see them (why: --json)\n", len(r.Dormant))
 		}
 		for _, s := range heaviestFirst(r.Survivors) {
 			fmt.Fprintf(&b, "  ✗ %s %s\n      %s\n      %s%s\n", s.Severity, s.Name, s.Says, place(s), s.tail())
@@ -37,8 +35,39 @@ func WriteText(w io.Writer, reports ...*Report) error {
 			fmt.Fprintln(&b, "  ! the run was ended before every mutant was tried")
 		}
 	}
+	if len(reports) > 1 {
+		b.WriteString("all\n")
+		for _, t := range sum(reports) {
+			writeTally(&b, t)
+		}
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func writeTally(b *strings.Builder, t Tally) {
+	mark := "●"
+	if t.Killed < t.Mutants {
+		mark = "○"
+	}
+	fmt.Fprintf(b, "  %s %-6s  %d of %d noticed%s\n", mark, t.Severity, t.Killed, t.Mutants, rate(t))
+}
+
+// sum adds the tallies of several reports.
+func sum(reports []*Report) []Tally {
+	var out []Tally
+	for _, r := range reports {
+		for _, t := range r.Tally {
+			i := slices.IndexFunc(out, func(x Tally) bool { return x.Severity == t.Severity })
+			if i < 0 {
+				out = append(out, t)
+				continue
+			}
+			out[i].Mutants += t.Mutants
+			out[i].Killed += t.Killed
+		}
+	}
+	return out
 }
 
 func rate(t Tally) string {

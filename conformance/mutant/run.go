@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,13 +38,13 @@ type Report struct {
 	System  string `json:"system"`
 	Title   string `json:"title"`
 	Mutants int    `json:"mutants"`
-	// Cases is how many cases passed against the mock that does not deviate; the
-	// others notice nothing here, see Unsound.
+	// Cases is how many cases there are, but for those that the mock itself does not
+	// pass; those notice nothing, see Unsound.
 	Cases int     `json:"cases"`
 	Tally []Tally `json:"tally"`
-	// Dormant are the names of mutants that were not tried, since nobody can see
-	// them; see Mutant.Dormant. They do not count.
-	Dormant []string `json:"dormant,omitempty"`
+	// Dormant are the mutants that were not tried, since nobody can see them; see
+	// Mutant.Dormant. They do not count.
+	Dormant []Dormant `json:"dormant,omitempty"`
 	// Survivors are the mutants that no case noticed, in the order of the contract.
 	Survivors []Survivor `json:"survivors,omitempty"`
 	// Vacuous are the ids of cases that passed against every mutant. Only a full
@@ -64,6 +65,12 @@ type Tally struct {
 	Killed   int                  `json:"killed"`
 }
 
+// Dormant is a mutant that nobody can see, and why, as part of a sentence.
+type Dormant struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
 // Survivor is a mutant that no case noticed.
 type Survivor struct {
 	Mutant
@@ -79,15 +86,22 @@ type Survivor struct {
 	Error string `json:"error,omitempty"`
 }
 
+// Missed returns the mutants of a severity, or of a heavier one, that no case
+// noticed, in the order of the contract.
+func (r *Report) Missed(s conformance.Severity) []Survivor {
+	var out []Survivor
+	for _, x := range r.Survivors {
+		if x.Severity >= s {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // Dead reports whether every mutant of a MUST was noticed, and every one was
 // tried.
 func (r *Report) Dead() bool {
-	for _, t := range r.Tally {
-		if t.Severity == conformance.Must && t.Killed < t.Mutants {
-			return false
-		}
-	}
-	return !r.Interrupted && len(r.Unsound) == 0
+	return len(r.Missed(conformance.Must)) == 0 && !r.Interrupted && len(r.Unsound) == 0
 }
 
 // Run carries the conformance suite of a contract out against its mutants, each
@@ -100,17 +114,18 @@ func Run(ctx context.Context, c *specs.Contract, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	var dormant []string
+	var dormant []Dormant
 	list = slices.DeleteFunc(list, func(m Mutant) bool {
 		if m.Severity < o.Least || o.Only != nil && !o.Only(m) {
 			return true
 		}
 		if m.Dormant {
-			dormant = append(dormant, m.Name)
+			dormant = append(dormant, Dormant{m.Name, m.Why})
 		}
 		return m.Dormant
 	})
 	r := &runner{c: c, o: o, stages: map[string]*stage{}, kills: map[string]int{}, out: make([]outcome, len(list))}
+	defer r.close(context.WithoutCancel(ctx))
 	r.all(ctx, list)
 	out := r.report(list)
 	out.Seconds = time.Since(started).Seconds()
@@ -138,14 +153,18 @@ type outcome struct {
 	Survivor
 }
 
-// stage is a plan under the settings that some mutants need, and what of it
-// passes against the mock that does not deviate.
+// stage is a plan under the settings that some mutants need, and the mock that
+// does not deviate: what it does not pass notices nothing.
 type stage struct {
-	once    sync.Once
-	plan    *conformance.Plan
-	cases   []*conformance.Case
-	unsound []string
-	err     error
+	once  sync.Once
+	mock  *Mock
+	plan  *conformance.Plan
+	cases []*conformance.Case // but for those that the target leaves out
+	err   error
+
+	mu    sync.Mutex // guards what follows
+	right *conformance.Runner
+	judge map[*conformance.Case]string // why a case says nothing; "": it passes
 }
 
 func (r *runner) all(ctx context.Context, list []Mutant) {
@@ -191,23 +210,40 @@ func (r *runner) stage(ctx context.Context, m Mutant) *stage {
 		r.stages[key] = s
 	}
 	r.mu.Unlock()
-	s.once.Do(func() { s.err = s.make(ctx, r.c, m) })
+	s.once.Do(func() {
+		if s.err = s.make(ctx, r.c, m); s.err == nil && (key == "" || r.o.Full) {
+			for _, x := range s.cases {
+				s.passes(ctx, x)
+			}
+		}
+	})
 	return s
+}
+
+// close ends the mocks that do not deviate.
+func (r *runner) close(ctx context.Context) {
+	for _, s := range r.stages {
+		if s.right != nil {
+			s.right.Close(ctx)
+		}
+		if s.mock != nil {
+			_ = s.mock.Close()
+		}
+	}
 }
 
 func (s *stage) make(ctx context.Context, c *specs.Contract, m Mutant) error {
 	right := m.origin.original()
 	right.Profile, right.Settings = m.Profile, m.Settings
-	mock, err := Server(right, quick()...)
-	if err != nil {
+	var err error
+	if s.mock, err = Server(right, quick()...); err != nil {
 		return err
 	}
-	defer func() { _ = mock.Close() }()
 	scheme := "http"
 	if m.HTTPS {
 		scheme = "https"
 	}
-	t, ours, err := conformance.Discover(ctx, &conformance.Target{URL: &url.URL{Scheme: scheme, Host: "mock.test"}, Transport: mock.Transport()}, c.Name)
+	t, ours, err := conformance.Discover(ctx, &conformance.Target{URL: &url.URL{Scheme: scheme, Host: "mock.test"}, Transport: s.mock.Transport()}, c.Name)
 	if err != nil {
 		return err
 	}
@@ -217,26 +253,39 @@ func (s *stage) make(ctx context.Context, c *specs.Contract, m Mutant) error {
 	if s.plan, err = conformance.NewPlan(c, t); err != nil {
 		return err
 	}
-	run, err := conformance.NewRunner(s.plan, conformance.Options{})
-	if err != nil {
-		return err
-	}
-	defer run.Close(context.WithoutCancel(ctx))
 	for _, x := range s.plan.Cases {
-		v := run.Run(ctx, x)
-		switch v.Status {
-		case conformance.Passed:
+		if x.Excluded == "" {
 			s.cases = append(s.cases, x)
-		case conformance.Excluded, conformance.Interrupted:
-		default:
-			why := v.Why
-			if len(v.Mismatches) > 0 {
-				why = "wanted " + v.Mismatches[0].Wanted + ", got " + v.Mismatches[0].Got
-			}
-			s.unsound = append(s.unsound, fmt.Sprintf("%s: %s: %s", x.ID, v.Status, why))
 		}
 	}
-	return nil
+	s.judge = map[*conformance.Case]string{}
+	s.right, err = conformance.NewRunner(s.plan, conformance.Options{})
+	return err
+}
+
+// passes reports whether the mock that does not deviate passes a case, which is
+// tried once.
+func (s *stage) passes(ctx context.Context, x *conformance.Case) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	why, known := s.judge[x]
+	if known {
+		return why == ""
+	}
+	v := s.right.Run(ctx, x)
+	switch v.Status {
+	case conformance.Passed:
+	case conformance.Interrupted:
+		return false
+	default:
+		why = v.Why
+		if len(v.Mismatches) > 0 {
+			why = "wanted " + v.Mismatches[0].Wanted + ", got " + v.Mismatches[0].Got
+		}
+		why = fmt.Sprintf("%s: %s: %s", x.ID, v.Status, why)
+	}
+	s.judge[x] = why
+	return why == ""
 }
 
 // quick are the options of a mock that is asked for a few answers.
@@ -273,6 +322,9 @@ func (r *runner) try(ctx context.Context, m Mutant) outcome {
 			break
 		}
 		v := run.Run(ctx, x)
+		if v.Status != conformance.Passed && !s.passes(ctx, x) {
+			continue
+		}
 		out.Tried++
 		switch {
 		case v.Status == conformance.Failed, v.Status == conformance.Differs && m.Severity == conformance.May:
@@ -300,22 +352,37 @@ func noticed(v conformance.Verdict) string {
 	return fmt.Sprintf("%s (%s %s%s: wanted %s, got %s)", v.ID, worst.Severity, worst.In, worst.Pointer, worst.Wanted, worst.Got)
 }
 
-// relevant puts the cases that judge the operation of a mutant first, and leaves
-// out those that never call it.
+// relevant puts the cases first that are likely to notice a mutant: those that
+// judge its operation, and have the words of its name in theirs. It leaves out
+// those that never call the operation.
 func relevant(cases []*conformance.Case, m Mutant) []*conformance.Case {
-	if m.Operation == "" {
-		return cases
+	words := strings.FieldsFunc(strings.TrimPrefix(m.Name, m.Kind), func(r rune) bool { return strings.ContainsRune("./$_~", r) })
+	words = slices.DeleteFunc(words, func(w string) bool { return len(w) < 3 || w == m.Operation })
+	type scored struct {
+		x     *conformance.Case
+		score int
 	}
-	var first, then []*conformance.Case
+	list := make([]scored, 0, len(cases))
 	for _, x := range cases {
-		switch {
-		case x.Operation == m.Operation:
-			first = append(first, x)
-		case slices.Contains(x.Operations(), m.Operation):
-			then = append(then, x)
+		score := 0
+		if x.Operation == m.Operation {
+			score = 100
+		} else if m.Operation != "" && !slices.Contains(x.Operations(), m.Operation) {
+			continue
 		}
+		for _, w := range words {
+			if strings.Contains(x.ID, w) {
+				score++
+			}
+		}
+		list = append(list, scored{x, score})
 	}
-	return append(first, then...)
+	slices.SortStableFunc(list, func(a, b scored) int { return b.score - a.score })
+	out := make([]*conformance.Case, len(list))
+	for i := range list {
+		out[i] = list[i].x
+	}
+	return out
 }
 
 func (r *runner) report(list []Mutant) *Report {
@@ -346,10 +413,11 @@ func (r *runner) report(list []Mutant) *Report {
 	ids, unsound := map[string]bool{}, map[string]bool{}
 	for _, s := range r.stages {
 		for _, x := range s.cases {
-			ids[x.ID] = true
-		}
-		for _, x := range s.unsound {
-			unsound[x] = true
+			if why := s.judge[x]; why != "" {
+				unsound[why] = true
+			} else {
+				ids[x.ID] = true
+			}
 		}
 	}
 	out.Cases, out.Unsound = len(ids), slices.Sorted(maps.Keys(unsound))

@@ -102,16 +102,23 @@ func TestReports(t *testing.T) {
 	light := survivor("kills-same-user.logout", conformance.May, "logout ends the other sessions of the same user.")
 	light.Lighter, light.NotTestable = 1, 2
 	heavy := survivor("effect-lost.logout.session", conformance.Must, "logout does not end session.")
+	light.Closest = "shop.logout.then.same-account.access.lives (MAY answer: wanted an answer (me), got a refusal, status 401)"
 	heavy.Settings = map[string]any{"csrf": true}
 	broken := survivor("format-changed.access", conformance.Should, "The token access does not have its documented form.")
 	broken.Error = "no plan"
 	reports := []*mutant.Report{
-		{System: "shop", Title: "Shop", Mutants: 152, Cases: 65, Seconds: 1.25, Dormant: []string{"x"}, Vacuous: []string{"shop.me.me"}, Unsound: []string{"shop.me.x: failed: wanted 1, got 2"}, Interrupted: true,
+		{System: "shop", Title: "Shop", Mutants: 152, Cases: 65, Seconds: 1.25, Dormant: []mutant.Dormant{{Name: "x", Why: "nothing shows it"}}, Vacuous: []string{"shop.me.me"}, Unsound: []string{"shop.me.x: failed: wanted 1, got 2"}, Interrupted: true,
 			Tally: []mutant.Tally{{conformance.Must, 145, 144}, {conformance.Should, 1, 0}, {conformance.May, 6, 5}}, Survivors: []mutant.Survivor{light, broken, heavy}},
 		{System: "whole", Mutants: 10, Cases: 3, Seconds: 0.5, Tally: []mutant.Tally{{conformance.Must, 10, 10}}},
 	}
 	if reports[0].Dead() || !reports[1].Dead() {
 		t.Error("a MUST is alive in the first, and none in the second")
+	}
+	if n := len(reports[0].Missed(conformance.Must)); n != 1 {
+		t.Errorf("of a MUST 1 is missed, not %d", n)
+	}
+	if n := len(reports[0].Missed(conformance.May)); n != 3 {
+		t.Errorf("3 are missed at all, not %d", n)
 	}
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"report.txt":  func(b *bytes.Buffer) error { return mutant.WriteText(b, reports...) },

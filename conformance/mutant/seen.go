@@ -51,28 +51,12 @@ func (m *maker) takesOne(op *specs.Operation, have map[string]bool, settings map
 	return found
 }
 
-// shows are the weights of the places where something shows: in answers, in which
-// answer is given, in who is refused, in tokens.
-func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) []specs.Mark {
+// says are the weights of the places that say something: in answers and tokens.
+func (m *maker) says(ops []*specs.Operation, kinds map[string]bool, is about) []specs.Mark {
 	var out []specs.Mark
 	for _, op := range ops {
-		for _, n := range op.Needs {
-			if m.looks(op, n.That, is, 0) {
-				out = append(out, weakest([]specs.Mark{n.Evidence.Part("refusal"), strongest([]specs.Mark{works(op), m.due(op, []string{n.Else})})}))
-			}
-		}
-		for i, a := range op.Answers {
+		for _, a := range op.Answers {
 			out = append(out, m.tells(op, a, is)...)
-			if a.When != nil && m.looks(op, a.When, is, 0) {
-				for _, b := range instead(op, i) {
-					out = append(out, m.apart(op, a, b)...)
-				}
-			}
-		}
-		for _, e := range op.Ends {
-			if m.looks(op, e.What, is, 0) {
-				out = append(out, weakest([]specs.Mark{e.Evidence.Part("refusal"), m.death(e.What)}))
-			}
 		}
 	}
 	for _, k := range m.c.Tokens {
@@ -85,9 +69,35 @@ func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) [
 	return out
 }
 
+// shows are the weights of the places where something shows: where it is said, in
+// which answer is given, in who is refused, in what ends.
+func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) []specs.Mark {
+	out := m.says(ops, kinds, is)
+	for _, op := range ops {
+		for _, n := range op.Needs {
+			if m.looks(op, n.That, is, 0) {
+				out = append(out, weakest([]specs.Mark{n.Evidence.Part("refusal"), strongest([]specs.Mark{works(op), m.due(op, []string{n.Else})})}))
+			}
+		}
+		for i, a := range op.Answers {
+			if a.When != nil && m.looks(op, a.When, is, 0) {
+				for _, b := range instead(op, i) {
+					out = append(out, m.apart(op, a, b)...)
+				}
+			}
+		}
+		for _, e := range op.Ends {
+			if m.looks(op, e.What, is, 0) {
+				out = append(out, weakest([]specs.Mark{e.Evidence.Part("refusal"), m.death(e.What)}))
+			}
+		}
+	}
+	return out
+}
+
 // factShows are the weights of the places where a fact of a session shows that an
-// operation opens.
-func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, settings map[string]any) []specs.Mark {
+// operation opens. other: it is that of somebody else; else it is not there at all.
+func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, other bool, settings map[string]any) []specs.Mark {
 	var issued []string
 	for _, i := range op.Issues {
 		if m.gate.may(op, i.When)(settings) {
@@ -107,7 +117,14 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, sett
 		return false
 	}
 	out := m.shows(ops, kinds, is)
+	if other {
+		// Which answer is given, and who is refused, is for another mostly the same.
+		out = m.says(ops, kinds, is)
+	}
 	for _, x := range ops {
+		if other {
+			break
+		}
 		proofs(x, func(p *specs.Proof, _ bool) {
 			if slices.Contains(p.Same, f.Name) {
 				for _, b := range binds(p) {
@@ -129,7 +146,34 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, sett
 			out = append(out, k.Evidence.Part("limit"))
 		}
 	}
+	if !m.isBelow(op, o, settings) {
+		return out
+	}
+	// Nobody has a token of a session below another one until it is resumed.
+	var resumed []specs.Mark
+	for _, x := range ops {
+		if x.Resumes != nil {
+			for _, a := range x.Answers {
+				resumed = append(resumed, m.tells(x, a, func(root string, _ []string) bool { return root == "session" || m.c.Token(root) != nil })...)
+			}
+		}
+	}
+	for i := range out {
+		out[i] = weakest([]specs.Mark{out[i], strongest(resumed)})
+	}
 	return out
+}
+
+// isBelow reports whether an operation opens another session over one: the tokens
+// that it issues are of the last.
+func (m *maker) isBelow(op *specs.Operation, o *specs.Open, settings map[string]any) bool {
+	last := o
+	for _, x := range op.Opens {
+		if m.gate.may(op, x.When)(settings) {
+			last = x
+		}
+	}
+	return last != o
 }
 
 // sameAsNone reports whether a fact cannot be told from one that is not there: it

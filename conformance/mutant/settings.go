@@ -24,11 +24,19 @@ func (m *maker) setting(s *specs.Setting) {
 		other[s.Name] = settings[s.Name] != true
 		return m.differences(settings, other)
 	}
+	// Where it is on, something is lost; where it is off, something more is there,
+	// which is less of a fault.
+	var when []condition
+	on := []condition{func(settings map[string]any) bool { return settings[s.Name] == true }}
+	_, lost, _ := m.gate.heaviest(on, r)
+	if _, any, ok := m.gate.heaviest(nil, r); ok && lost != nil && weakest(lost).Level >= weakest(any).Level {
+		when = on
+	}
 	m.put(Mutant{Kind: "setting-ignored", Says: fmt.Sprintf("The server behaves as if %s had its other value.", s.Name), twist: func(mm *session.Machine, op *specs.Operation, req *session.Request, at session.Moment) *session.Decision {
 		mm.Settings = maps.Clone(mm.Settings)
 		mm.Settings[s.Name] = mm.Settings[s.Name] != true
 		return mm.Decide(op, req, at)
-	}}, s.Name, "", r, nil)
+	}}, s.Name, "", r, when)
 }
 
 // decides reports whether any expression hangs on a setting, but for those that
@@ -160,9 +168,9 @@ func (m *maker) operationDifferences(op *specs.Operation, settings, other map[st
 	for _, x := range op.Issues {
 		switch m.turns(op, x.When, settings, other) {
 		case 1:
-			own(m.onlyThen(op, x.Token.Name))
+			out = append(out, m.onlyThen(op, x.Token.Name, settings)...)
 		case -1:
-			own(m.told(op, x.Token.Name))
+			out = append(out, m.tellsToken(op, x.Token.Name, settings)...)
 		}
 		if m.turns(op, x.Lifetime, settings, other) != 0 {
 			own(x.Token.Evidence.Part("lifetime"), m.lifeShows(x.Token, []*specs.Operation{op}))

@@ -33,12 +33,21 @@ func atMost(m specs.Mark) specs.Mark {
 }
 
 // mark is what a part of a fact rests on: the location, if it is named, else the
-// general part. Evidence is never inherited from a location above.
+// general part. Evidence is never inherited from a location above, but what is in
+// a member rests on no more than that the member is there.
 func mark(e specs.Evidence, at specs.Location, general string) specs.Mark {
 	if x, ok := e.Parts[at.Src]; ok {
 		return x
 	}
-	return e.Part(general)
+	out := e.Part(general)
+	if at.In == specs.InBody {
+		for n := len(at.Tokens) - 1; n > 0; n-- {
+			if x, ok := e.Parts[value.Pointer(at.Tokens[:n]...)]; ok && x.Level < out.Level {
+				out = x
+			}
+		}
+	}
+	return out
 }
 
 // accepts is what it rests on that a request is answered so, and not refused.
@@ -143,11 +152,19 @@ func (m *maker) tells(op *specs.Operation, a *specs.Answer, is about) []specs.Ma
 
 // told is the weight of what an operation tells of a token that it issues.
 func (m *maker) told(op *specs.Operation, kind string) specs.Mark {
+	return strongest(m.tellsToken(op, kind, nil))
+}
+
+// tellsToken are the weights of the places where an operation tells a token that it
+// issues, under some settings; nil: any.
+func (m *maker) tellsToken(op *specs.Operation, kind string, settings map[string]any) []specs.Mark {
 	var marks []specs.Mark
 	for _, a := range op.Answers {
-		marks = append(marks, m.tells(op, a, textOf(kind))...)
+		if settings == nil || m.gate.may(op, a.When)(settings) {
+			marks = append(marks, m.tells(op, a, textOf(kind))...)
+		}
 	}
-	return strongest(marks)
+	return marks
 }
 
 // textOf is about the text of a token of a kind.

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mockauth/mockauth/conformance"
@@ -40,6 +41,11 @@ func facts(r *conformance.Result) []fact {
 		add("order", "shuffled, seed "+strconv.FormatInt(r.Seed, 10))
 	}
 	add("coverage", covered(r))
+	var excluded []string
+	for _, x := range reasons(r) {
+		excluded = append(excluded, grouped(x.N)+": "+x.Why)
+	}
+	add("excluded", strings.Join(excluded, " · "))
 	add("used", used(r.Used))
 	add("version", shown(r.Version))
 	return list

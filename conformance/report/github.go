@@ -27,7 +27,7 @@ func GitHub(w io.Writer, r *conformance.Result) error {
 	}
 	for _, x := range sames(r) {
 		v := x.Verdicts[0]
-		message := annotation(v)
+		message := annotation(v, r.Again)
 		if n := x.Others(); n > 0 {
 			message += "\n" + inOthers(n)
 		}
@@ -39,7 +39,7 @@ func GitHub(w io.Writer, r *conformance.Result) error {
 			if weight(v) >= conformance.Should {
 				kind = "warning"
 			}
-			add(kind, annotated(v), annotation(v))
+			add(kind, annotated(v), annotation(v, r.Again))
 		}
 	}
 	for _, s := range r.Stale {
@@ -64,7 +64,7 @@ func GitHub(w io.Writer, r *conformance.Result) error {
 	return err
 }
 
-func annotation(v conformance.Verdict) string {
+func annotation(v conformance.Verdict, again string) string {
 	lines := []string{title(v)}
 	if w := why(v); w != "" {
 		lines = append(lines, w)
@@ -76,7 +76,7 @@ func annotation(v conformance.Verdict) string {
 		}
 		lines = append(lines, sentence(m, shortValue))
 	}
-	return strings.Join(append(lines, explain(v)), "\n")
+	return strings.Join(append(lines, explain(v, again)), "\n")
 }
 
 func annotated(v conformance.Verdict) string {

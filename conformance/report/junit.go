@@ -130,11 +130,11 @@ func junitVerdict(r *conformance.Result, v conformance.Verdict) junitCase {
 	switch v.Status {
 	case conformance.Passed:
 	case conformance.Failed:
-		c.Failure = &junitResult{Type: weight(v).String(), Message: message, Text: junitText("\n" + Text(v) + "\n")}
+		c.Failure = &junitResult{Type: weight(v).String(), Message: message, Text: junitText("\n" + text(v, r.Again) + "\n")}
 	case conformance.Fixed:
-		c.Failure = &junitResult{Type: string(v.Status), Message: message, Text: junitText("\n" + Text(v) + "\n")}
+		c.Failure = &junitResult{Type: string(v.Status), Message: message, Text: junitText("\n" + text(v, r.Again) + "\n")}
 	case conformance.NotTestable, conformance.Interrupted:
-		c.Error = &junitResult{Type: string(v.Status), Message: message, Text: junitText("\n" + Text(v) + "\n")}
+		c.Error = &junitResult{Type: string(v.Status), Message: message, Text: junitText("\n" + text(v, r.Again) + "\n")}
 	case conformance.Known:
 		message = strings.TrimSpace(message + " " + expiry(r, v.Known))
 		fallthrough

@@ -89,7 +89,7 @@ func head() *conformance.Result {
 		Format: 1, Version: "0.1.0", System: "shop", Title: "Shop session API", ContractVersion: "4.2",
 		Profile: "v4", Settings: map[string]string{"sessionAuth": "false", "accessLifetime": "20m"},
 		Target: "https://staging.shop.example", Started: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC), Seconds: 1.43,
-		Seed: 41, Operations: operationsOfShop(),
+		Seed: 41, Operations: operationsOfShop(), Again: "--config staging.yaml",
 		Doctor: []conformance.Check{
 			{Name: "reachable", OK: true, Said: "38 ms"}, {Name: "TLS", OK: true, Said: "1.3, trusted"},
 			{Name: "clock", OK: true, Said: "+1.2 s"}, {Name: "log in", OK: true, Said: "as jane.doe"},

@@ -129,7 +129,7 @@ func SARIF(w io.Writer, r *conformance.Result) error {
 		}
 		if _, ok := index[v.ID]; !ok {
 			index[v.ID] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRuleOf(v))
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRuleOf(v, r.Again))
 		}
 		run.Results = append(run.Results, sarifResultOf(r, v, index[v.ID]))
 	}
@@ -178,13 +178,13 @@ func sarifInvoked(r *conformance.Result) sarifInvocation {
 	return in
 }
 
-func sarifRuleOf(v conformance.Verdict) sarifRule {
+func sarifRuleOf(v conformance.Verdict, again string) sarifRule {
 	rule := sarifRule{
 		ID:         or(shown(v.ID), "unnamed"),
 		Name:       shown(v.Outcome),
 		Short:      sarifText{or(title(v), "unnamed")},
 		Full:       sarifText{or(title(v), "unnamed") + " " + meaning(v.Status)},
-		Help:       sarifText{Text(v)},
+		Help:       sarifText{text(v, again)},
 		Defaults:   sarifDefaults{level(v)},
 		Properties: sarifProperties{Tags: []string{}},
 	}

@@ -191,6 +191,16 @@ func (t *terminal) summary(r *conformance.Result) {
 		t.line("%s %s", t.paint(code, sign), t.paint(bold, l))
 	}
 	t.line("  %s  %s", strings.Join(t.tally(r), " · "), t.paint(dim, "in "+duration(r.Seconds)))
+	for _, x := range reasons(r) {
+		n := grouped(x.N)
+		for i, l := range wrap(x.Why, t.Width-len(n)-22) {
+			if i == 0 {
+				t.line("    %s", t.paint(dim, n+" excluded: "+l))
+			} else {
+				t.line("    %s", t.paint(dim, strings.Repeat(" ", len(n)+11)+l))
+			}
+		}
+	}
 	facts := []string{used(r.Used)}
 	if c := covered(r); c != "" {
 		facts = append([]string{c}, facts...)

@@ -76,6 +76,9 @@ func grouped(n int) string {
 	return sign + s
 }
 
+// Quoted is a word for a POSIX shell, in quotes if it needs them.
+func Quoted(s string) string { return quoted(s) }
+
 // quoted is a word for a POSIX shell.
 func quoted(s string) string {
 	plain := func(r rune) bool {

@@ -282,11 +282,11 @@ func answered(x conformance.Exchange) string {
 
 // explain and replay are commands about a case; again are the flags that name
 // the target.
-func explain(v conformance.Verdict, again string) string { return command("explain", v, again) }
+func explain(v conformance.Verdict, again string) string { return ofConform("explain", v, again) }
 
-func replay(v conformance.Verdict, again string) string { return command("replay", v, again) }
+func replay(v conformance.Verdict, again string) string { return ofConform("replay", v, again) }
 
-func command(name string, v conformance.Verdict, again string) string {
+func ofConform(name string, v conformance.Verdict, again string) string {
 	return strings.TrimSpace("conform " + name + " " + quoted(shown(v.ID)) + " " + shown(again))
 }
 
@@ -301,6 +301,8 @@ func conclusion(r *conformance.Result) string {
 	switch {
 	case r.Conforms() && r.Ran() == 0:
 		return "Nothing was checked of " + target + "."
+	case r.Conforms() && (counts[conformance.Excluded] > 0 || r.Filter != ""):
+		return target + " conforms to " + name(r) + ", as far as it was checked."
 	case r.Conforms():
 		return target + " conforms to " + name(r) + "."
 	case counts[conformance.Failed] > 0:
@@ -329,6 +331,44 @@ func tally(r *conformance.Result) []string {
 		return []string{"no cases"}
 	}
 	return s
+}
+
+// manyReasons is how many reasons are said why cases were excluded.
+const manyReasons = 5
+
+// reason is why some cases were excluded, and how many.
+type reason struct {
+	Why string
+	N   int
+}
+
+// reasons are why cases were excluded, the commonest first. What is not among the
+// first few is counted together.
+func reasons(r *conformance.Result) []reason {
+	at := map[string]int{}
+	var list []reason
+	for _, v := range r.Verdicts {
+		if v.Status != conformance.Excluded {
+			continue
+		}
+		w := why(v)
+		i, ok := at[w]
+		if !ok {
+			i = len(list)
+			at[w] = i
+			list = append(list, reason{Why: w})
+		}
+		list[i].N++
+	}
+	slices.SortStableFunc(list, func(a, b reason) int { return cmp.Compare(b.N, a.N) })
+	if len(list) > manyReasons {
+		rest := reason{Why: "for " + plural(len(list)-manyReasons+1, "other reason", "other reasons")}
+		for _, x := range list[manyReasons-1:] {
+			rest.N += x.N
+		}
+		list = append(list[:manyReasons-1], rest)
+	}
+	return list
 }
 
 // knownUntil says when the first of the known failures stops being excused.

@@ -78,11 +78,12 @@ func RunParallel(ctx context.Context, plan *conformance.Plan, cfg Config, proces
 	p := &parent{
 		course: &course{cfg: cfg, ctx: ctx, known: entries(cfg.Options.Known), verdicts: map[string]conformance.Verdict{}},
 		stop:   cancel,
-		infos:  map[string]conformance.Info{},
+		cases:  map[string]*conformance.Case{},
 		taken:  map[string]bool{},
+		most:   plan.Target.Budgets.WrongPasswords,
 	}
 	for _, k := range cases {
-		p.infos[k.ID] = k.Info
+		p.cases[k.ID] = k
 	}
 	var wg sync.WaitGroup
 	for n := 1; n <= min(processes, len(cases)); n++ {
@@ -108,9 +109,11 @@ type parent struct {
 
 	mu     sync.Mutex // of all below
 	course *course
-	infos  map[string]conformance.Info
+	cases  map[string]*conformance.Case
 	taken  map[string]bool
 	order  []string // taken, in order
+	most   int      // wrong passwords, in all processes together; 0: no limit
+	wrong  int      // those of the cases that were given out
 	used   conformance.Used
 	err    error
 }
@@ -130,12 +133,24 @@ func (p *parent) fail(err error) {
 func (p *parent) grant(id string, known int) (toWorker, int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	_, ours := p.infos[id]
+	k, ours := p.cases[id]
 	answer := toWorker{Granted: ours && !p.taken[id], Taken: p.order[known:len(p.order):len(p.order)]}
-	if answer.Granted {
-		p.taken[id] = true
-		p.order = append(p.order, id)
+	if !answer.Granted {
+		return answer, len(p.order)
 	}
+	p.taken[id] = true
+	p.order = append(p.order, id)
+	if k.Excluded != "" {
+		return answer, len(p.order)
+	}
+	// An account that is locked is locked for all processes: no worker can count
+	// these alone.
+	if p.most > 0 && p.wrong+k.Wrong > p.most && k.Wrong > 0 {
+		answer.Granted = false
+		p.course.note(conformance.Verdict{Info: k.Info, Status: conformance.Excluded, Why: fmt.Sprintf("the budget of %d wrong passwords is used up", p.most)})
+		return answer, len(p.order)
+	}
+	p.wrong += k.Wrong
 	return answer, len(p.order)
 }
 
@@ -212,7 +227,7 @@ func (p *parent) worker(ctx context.Context, n int, cmd *exec.Cmd) error {
 		return nil
 	case has != "":
 		p.verdict(conformance.Verdict{
-			Info: p.infos[has], Status: conformance.Interrupted,
+			Info: p.cases[has].Info, Status: conformance.Interrupted,
 			Why: fmt.Sprintf("process %d ended while it ran (%s)%s", n, how, said),
 		})
 		return nil

@@ -19,7 +19,7 @@ import (
 const behaviour = "SUITE_TEST_WORKER"
 
 func TestMain(m *testing.M) {
-	if b := os.Getenv(behaviour); b != "" {
+	if b, ok := os.LookupEnv(behaviour); ok {
 		if err := work(b); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
@@ -102,6 +102,21 @@ func TestSeveralProcessesRunEachCaseOnce(t *testing.T) {
 				t.Errorf("%d processes closed, %d verdicts, %+v", len(files), len(r.Verdicts), r.Used)
 			}
 		})
+	}
+}
+
+func TestWrongPasswordsAreCountedOverAllProcesses(t *testing.T) {
+	p := planned(40)
+	p.Target.Budgets.WrongPasswords = 5
+	for _, k := range p.Cases {
+		k.Wrong = 2
+	}
+	r, err := RunParallel(t.Context(), p, Config{}, 3, workers(t, t.TempDir(), "runs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(r.Verdicts) - r.Counts()[conformance.Excluded]; n != 2 {
+		t.Errorf("%d cases with two wrong passwords each ran, of a budget of 5", n)
 	}
 }
 

@@ -211,6 +211,15 @@ func (m *Machine) Value(v *specs.Value, names map[string]any, at Moment) (any, b
 	return x, err == nil && x != nil && x != specs.Absent
 }
 
+// Fulfils reports whether a record surely fulfils a condition of its kind at a
+// moment.
+func (m *Machine) Fulfils(r *Record, n *specs.Need, at Moment) bool {
+	s := m.scope(nil, &Request{}, at)
+	s.local = map[string]any{r.Kind.Name: r}
+	ok, undecided := n.That.Holds(s)
+	return ok && undecided == ""
+}
+
 // Generate makes a value that fits a schema, from the machine's randomness.
 func (m *Machine) Generate(n *schema.Node) (any, error) { return schema.Generate(n, m.Rand) }
 

@@ -1,0 +1,166 @@
+package conformance_test
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/mockserver"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// ourMock is a mock in this process, and the plan for a system of it.
+func ourMock(t *testing.T, system string) (*mockserver.Server, *conformance.Plan) {
+	t.Helper()
+	mock, err := mockserver.New(mockserver.System(system))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, _ := url.Parse("http://mock.test")
+	target, _, err := conformance.Discover(t.Context(), &conformance.Target{URL: u, Transport: mock.Transport()}, system)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := specs.System(system)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := conformance.NewPlan(c, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mock, p
+}
+
+func worldsOf(mock *mockserver.Server) string {
+	var names []string
+	for _, w := range mock.Worlds() {
+		names = append(names, w.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func TestOneWorldServesAllCasesOfARunnerAndEndsWithIt(t *testing.T) {
+	mock, p := ourMock(t, "jmap-server")
+	r, err := conformance.NewRunner(p, conformance.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := ""
+	for i, c := range p.Cases[:20] {
+		if v := r.Run(t.Context(), c); v.Status != conformance.Passed {
+			t.Errorf("%s: %s %s", c.ID, v.Status, v.Why)
+		}
+		switch now := worldsOf(mock); {
+		case len(mock.Worlds()) != 2:
+			t.Fatalf("after case %d there are the worlds %s, want the default one and one of the run", i+1, now)
+		case i > 0 && now != name:
+			t.Errorf("after case %d the worlds are %s, they were %s", i+1, now, name)
+		default:
+			name = now
+		}
+	}
+	if left := r.Close(t.Context()); left != 0 || len(mock.Worlds()) != 1 {
+		t.Errorf("after the run %d sessions and the worlds %s are left", left, worldsOf(mock))
+	}
+}
+
+func TestAWorldThatSomebodyEndedIsMadeAgain(t *testing.T) {
+	mock, p := ourMock(t, "jmap-server")
+	r, err := conformance.NewRunner(p, conformance.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range p.Cases[:3] {
+		if v := r.Run(t.Context(), c); v.Status != conformance.Passed {
+			t.Errorf("%s: %s %s", c.ID, v.Status, v.Why)
+		}
+		for _, w := range mock.Worlds() {
+			if w != mock.Default() {
+				if err := mock.DeleteWorld(w.Name()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+func TestAnInterruptLeavesNoWorld(t *testing.T) {
+	mock, p := ourMock(t, "jmap-server")
+	for _, atOnce := range []int{1, 4} {
+		ctx, cancel := context.WithCancel(t.Context())
+		a, err := conformance.NewAhead(ctx, p, conformance.Options{}, p.Cases, atOnce)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Run(ctx, p.Cases[0])
+		cancel()
+		v := a.Run(ctx, p.Cases[len(p.Cases)-1])
+		if v.Status != conformance.Interrupted && v.Status != conformance.Passed {
+			t.Errorf("the last case is %s: %s", v.Status, v.Why)
+		}
+		if left := a.Close(context.WithoutCancel(ctx)); left != 0 || len(mock.Worlds()) != 1 {
+			t.Errorf("%d at once: after the interrupt %d sessions and the worlds %s are left", atOnce, left, worldsOf(mock))
+		}
+	}
+}
+
+func TestCasesSideBySideComeToTheSameAsOneByOne(t *testing.T) {
+	mock, p := ourMock(t, "crmcom")
+	r, err := conformance.NewRunner(p, conformance.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := conformance.NewAhead(t.Context(), p, conformance.Options{}, p.Cases, 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Asked for from the last to the first: the order is the caller's.
+	for i := len(p.Cases) - 1; i >= 0; i-- {
+		c := p.Cases[i]
+		one, other := r.Run(t.Context(), c), a.Run(t.Context(), c)
+		if said(one) != said(other) {
+			t.Errorf("%s:\none by one:   %s\nside by side: %s", c.ID, said(one), said(other))
+		}
+	}
+	r.Close(t.Context())
+	a.Close(t.Context())
+	if one, other := r.Used(), a.Used(); one != other {
+		t.Errorf("used one by one %+v, side by side %+v", one, other)
+	}
+	if len(mock.Worlds()) != 1 {
+		t.Errorf("the worlds %s are left", worldsOf(mock))
+	}
+}
+
+func said(v conformance.Verdict) string {
+	var b strings.Builder
+	fmt.Fprint(&b, v.Status, " ", v.Why, v.Mismatches)
+	for _, e := range v.Exchanges {
+		fmt.Fprint(&b, " ", e.Operation, e.Wanted, e.Response.Status)
+	}
+	return b.String()
+}
+
+func TestOnlyWhereWorldsAndNoBudgetsAreCasesRunSideBySide(t *testing.T) {
+	_, p := ourMock(t, "jmap-server")
+	for what, change := range map[string]func(*conformance.Target){
+		"no worlds":       func(t *conformance.Target) { t.Capabilities.Worlds = false },
+		"no control API":  func(t *conformance.Target) { t.Control = "" },
+		"wrong passwords": func(t *conformance.Target) { t.Budgets.WrongPasswords = 5 },
+		"sessions":        func(t *conformance.Target) { t.Budgets.Sessions = 5 },
+		"a rate":          func(t *conformance.Target) { t.Budgets.RequestsPerSecond = 5 },
+	} {
+		target := *p.Target
+		change(&target)
+		if conformance.CanRunAhead(&target) {
+			t.Errorf("%s: side by side", what)
+		}
+	}
+	if !conformance.CanRunAhead(p.Target) {
+		t.Error("our own mock: not side by side")
+	}
+}
