@@ -136,7 +136,7 @@ func (b *builder) caseOf(steps []*step, judged *candidate, kind, title string, l
 	}
 	x.Requests = len(steps)
 	b.weigh(x, judged)
-	x.Labels = b.labels(x, judged)
+	x.Labels = b.labels(x)
 	return x
 }
 
@@ -183,7 +183,7 @@ func (b *builder) weigh(x *Case, c *candidate) {
 	x.Rule = b.p.rule(pointer, m)
 }
 
-func (b *builder) labels(x *Case, c *candidate) []string {
+func (b *builder) labels(x *Case) []string {
 	out := []string{x.Kind, strings.ToLower(x.Severity.String())}
 	writes, touches := false, false
 	for _, st := range x.steps {

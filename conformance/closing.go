@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -94,7 +93,7 @@ func (x *run) register(ctx context.Context) {
 		alive[id] = true
 		if c := x.closer(ctx, y); c != nil {
 			x.opened[id] = true
-			err := l.Opened(id, Closer{Case: x.c.ID, Requests: []CloseRequest{{Method: c.out.http.Method, URL: c.out.http.URL.String(), Header: http.Header(c.out.http.Header), Body: c.out.raw}}})
+			err := l.Opened(id, Closer{Case: x.c.ID, Requests: []CloseRequest{{Method: c.out.http.Method, URL: c.out.http.URL.String(), Header: c.out.http.Header, Body: c.out.raw}}})
 			if err != nil {
 				x.r.ledgerErr = err
 			}

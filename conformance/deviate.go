@@ -343,8 +343,6 @@ func (e *explorer) deviateWhole(c *candidate, add func(string, func(*request))) 
 	}
 	add("with a body that cannot be read", func(r *request) { r.raw = []byte("{<conform&%") })
 	add("without a body", func(r *request) { r.raw, r.body = nil, nil })
-	add("with Content-Type text/csv", func(r *request) { r.contentType = ptr("text/csv") })
-	add("without Content-Type", func(r *request) { r.contentType = ptr("") })
+	add("with Content-Type text/csv", func(r *request) { r.contentType = new("text/csv") })
+	add("without Content-Type", func(r *request) { r.contentType = new("") })
 }
-
-func ptr[T any](v T) *T { return &v }

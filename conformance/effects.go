@@ -170,7 +170,7 @@ func (e *explorer) otherAccount(w *way) *way {
 func sharedFacts(a, b string) int {
 	n := 0
 	facts := strings.Fields(b)
-	for _, f := range strings.Fields(a) {
+	for f := range strings.FieldsSeq(a) {
 		if slices.Contains(facts, f) {
 			n++
 		}
@@ -277,7 +277,7 @@ func (b *builder) fresh(c *candidate, done map[string]bool) {
 func (b *builder) survival(c *candidate, steps []*step, s *slot, alive bool, of whose) link {
 	op := c.request.op.Op
 	if of == otherAccount && alive {
-		return lawOf(specs.Documented, "what one account does ends nothing of another's")
+		return lawOf("what one account does ends nothing of another's")
 	}
 	out := link{what: "what becomes of it", mark: specs.Mark{Level: specs.Inferred, Reason: "the contract does not say what becomes of it"}, pointer: op.Pointer + "/x-session"}
 	state, err := c.e.walk(steps[:len(steps)-1])

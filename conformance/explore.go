@@ -221,7 +221,7 @@ func (e *explorer) most() int {
 func novel(known map[string]bool, kinds, who string) bool {
 	var names []string
 	fresh := false
-	for _, fact := range strings.Fields(who) {
+	for fact := range strings.FieldsSeq(who) {
 		name, _, _ := strings.Cut(fact, "=")
 		names = append(names, name)
 		fresh = fresh || !known[kinds+" "+fact]
@@ -534,11 +534,11 @@ func (e *explorer) fillings(p *prover, op *specs.Operation, most int) []*filling
 	if len(accs) == 0 {
 		accs = []*specs.Proof{nil}
 	}
-	return e.fillAll(p, op, secs, accs, most)
+	return e.fillAll(p, secs, accs, most)
 }
 
 // fillAll fills every combination of schemes and a proof of accepts.
-func (e *explorer) fillAll(p *prover, op *specs.Operation, secs [][]*specs.Proof, accs []*specs.Proof, most int) []*filling {
+func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof, most int) []*filling {
 	type start struct {
 		proofs []*specs.Proof
 		r      *request

@@ -364,10 +364,10 @@ func (p *prover) list(f *filling, e *specs.Each) []*filling {
 	} else if _, isList := old.([]any); old != nil && !isList {
 		item = old
 	}
-	element := func(make func(b *specs.RequestBind) (any, bool)) (any, bool) {
+	element := func(of func(b *specs.RequestBind) (any, bool)) (any, bool) {
 		x := value.Clone(item)
 		for _, b := range e.Binds {
-			v, ok := make(b)
+			v, ok := of(b)
 			if !ok {
 				return nil, false
 			}

@@ -3,6 +3,7 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ func (b *builder) laws(op *specs.Operation, f *found) {
 	b.onceOnly(op, f)
 	b.usedTwice(op, f)
 	b.kept(op, f)
-	b.method(op, f)
+	b.method(op)
 	b.ownTokens(op, f)
 }
 
@@ -43,7 +44,7 @@ func (b *builder) neverMixed(op *specs.Operation, f *found) {
 			continue
 		}
 		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" answers an account as itself while another is logged in",
-			lawOf(specs.Documented, "no account is taken for another"))
+			lawOf("no account is taken for another"))
 		b.add(cs, op.ID, "law.never-mixed")
 		return
 	}
@@ -97,7 +98,7 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 		if done[class] = true; reads && len(done) > 1 {
 			return // where nothing is written one refusal is enough
 		}
-		law := lawOf(specs.Documented, "a refused request changes nothing")
+		law := lawOf("a refused request changes nothing")
 		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
 		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
 	}
@@ -149,7 +150,7 @@ func (b *builder) usedTwice(op *specs.Operation, f *found) {
 		last := x.step("")
 		last.purpose += ", once more"
 		cs := b.caseOf(append(steps, last), x, "law", op.ID+" answers a second time",
-			lawOf(specs.Documented, "a token that is not for single use is not used up"))
+			lawOf("a token that is not for single use is not used up"))
 		b.add(cs, op.ID, "law.answers-twice")
 		return
 	}
@@ -248,7 +249,7 @@ func (b *builder) readers(op *specs.Operation) []*specs.Operation {
 		case o == op || len(o.Sets)+len(o.Creates)+len(o.Ends) > 0:
 		case len(o.Opens) > 0:
 			logins = append(logins, o)
-		case o.Method == "GET":
+		case o.Method == http.MethodGet:
 			others = append(others, o)
 		}
 	}
@@ -303,7 +304,7 @@ func (e *explorer) said(c *candidate) string {
 }
 
 // method: a method that a path does not have, and a path that nobody has.
-func (b *builder) method(op *specs.Operation, f *found) {
+func (b *builder) method(op *specs.Operation) {
 	c := b.p.Contract
 	if !b.e.offered(b.e.empty, op) {
 		return

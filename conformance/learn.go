@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -167,9 +168,7 @@ func learnOne(l *session.Learnt, r *specs.Ref, x any, tokens, created map[string
 			l.Records[r.Root] = fields
 		}
 		if o, ok := x.(map[string]any); ok && path == "" {
-			for k, v := range o {
-				fields[k] = v
-			}
+			maps.Copy(fields, o)
 		} else if path != "" {
 			fields[path] = value.Plain(x)
 		}

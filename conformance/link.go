@@ -20,9 +20,10 @@ type link struct {
 // lawPrefix begins what is said of a law in the place of evidence: it is none.
 const lawPrefix = "law: "
 
-// lawOf is a law of this suite: what no source needs to say.
-func lawOf(weight specs.Level, says string) link {
-	return link{what: "a law", mark: specs.Mark{Level: weight, Reason: lawPrefix + says}, law: true}
+// lawOf is a law of this suite: what no source needs to say. It weighs as much as
+// what is documented.
+func lawOf(says string) link {
+	return link{what: "a law", mark: specs.Mark{Level: specs.Documented, Reason: lawPrefix + says}, law: true}
 }
 
 // endLinks are the links of a token's death by an operation: the effects that

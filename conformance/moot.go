@@ -67,7 +67,7 @@ func (x *run) turned(st *step, out *outgoing) bool {
 }
 
 // ownToken is what every server must keep that gives out tokens.
-const ownToken = "two accounts never share a token"
+const ownToken = "two accounts never share a token" //nolint:gosec // a sentence
 
 // ownTokens: a second account that logs in gets tokens of its own.
 func (b *builder) ownTokens(op *specs.Operation, f *found) {
@@ -87,7 +87,7 @@ func (b *builder) ownTokens(op *specs.Operation, f *found) {
 			if x.p.Failure != nil || len(x.p.Issue) == 0 || !apart(b.p.Contract, c, x) {
 				continue
 			}
-			cs := b.caseOf([]*step{first, x.step("")}, x, "law", op.ID+" gives a second account tokens of its own", lawOf(specs.Documented, ownToken))
+			cs := b.caseOf([]*step{first, x.step("")}, x, "law", op.ID+" gives a second account tokens of its own", lawOf(ownToken))
 			b.add(cs, op.ID, "law.own-tokens")
 			return
 		}

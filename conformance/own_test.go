@@ -15,7 +15,7 @@ import (
 	"github.com/mockauth/mockauth/specs"
 )
 
-var update = flag.Bool("update", false, "rewrite the lists of cases") //nolint:gochecknoglobals // flags of a test
+var update = flag.Bool("update", false, "rewrite the lists of cases")
 
 // subject is a contract and how a mock is told to serve it.
 type subject struct {

@@ -12,7 +12,7 @@ import (
 // in, but how, and with which tokens and facts.
 func (w *way) shape() string {
 	names := make([]string, 0, 4)
-	for _, fact := range strings.Fields(w.who) {
+	for fact := range strings.FieldsSeq(w.who) {
 		name, _, _ := strings.Cut(fact, "=")
 		names = append(names, name)
 	}

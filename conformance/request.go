@@ -104,18 +104,18 @@ func put(body any, tokens []string, v any) any {
 			return body
 		}
 		list = slices.Clone(list)
-		list[i] = put(list[i], tokens[1:], v)
+		list[i] = put(list[i], tokens[1:], v) //nolint:gosec // i is within: checked above
 		return list
 	}
 	o, _ := body.(value.Object)
 	o = slices.Clone(o)
 	for i := range o {
-		if o[i].Name == tokens[0] {
-			o[i].Value = put(o[i].Value, tokens[1:], v)
+		if o[i].Name == tokens[0] { //nolint:gosec // as above
+			o[i].Value = put(o[i].Value, tokens[1:], v) //nolint:gosec // tokens are not empty: checked above
 			return o
 		}
 	}
-	return append(o, value.Member{Name: tokens[0], Value: put(nil, tokens[1:], v)})
+	return append(o, value.Member{Name: tokens[0], Value: put(nil, tokens[1:], v)}) //nolint:gosec // as above
 }
 
 // remove is value.Remove that changes nothing in place.

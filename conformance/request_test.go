@@ -57,7 +57,7 @@ func TestARequestThatIsThoughtThroughReadsAsItsBytesDo(t *testing.T) {
 						*x = nil
 					}
 				}
-				if !reflect.DeepEqual(in, out.in) {
+				if !reflect.DeepEqual(in, out.in) { //nolint:govet // no error is wrapped in them
 					t.Errorf("%s %s:\nthought: %+v\nsent:    %+v", system, r.op.Op.ID, *in.Request, *out.in.Request)
 				}
 			})

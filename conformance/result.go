@@ -168,9 +168,9 @@ type Field struct {
 
 // KnownCase is one entry of a file of known failures.
 type KnownCase struct {
-	ID      string     `json:"id" yaml:"id"`
-	Reason  string     `json:"reason" yaml:"reason"`
-	Ticket  string     `json:"ticket,omitempty" yaml:"ticket,omitempty"`
+	ID      string     `json:"id"                yaml:"id"`
+	Reason  string     `json:"reason"            yaml:"reason"`
+	Ticket  string     `json:"ticket,omitempty"  yaml:"ticket,omitempty"`
 	Expires *time.Time `json:"expires,omitempty" yaml:"expires,omitempty"`
 }
 

@@ -178,7 +178,7 @@ func (r *Runner) over(c *Case) string {
 	case b.Sessions > 0 && r.used.Sessions+c.Sessions > b.Sessions:
 		return fmt.Sprintf("the budget of %d sessions is used up", b.Sessions)
 	case c.Wait > 0 && r.plan.Target.Capabilities.Clock == "wait" && b.Wait > 0 && r.waited+c.Wait > b.Wait:
-		return fmt.Sprintf("needs to wait %s, and of the budget of %s only %s is left", c.Wait, b.Wait, b.Wait-r.waited)
+		return fmt.Sprintf("it would wait %s, more than is left of budgets.wait (%s)", c.Wait.Round(time.Second), b.Wait)
 	}
 	return ""
 }
@@ -313,7 +313,7 @@ func (x *run) wait(ctx context.Context, st *step) error {
 			}
 		default:
 			if b := x.r.plan.Target.Budgets.Wait; b > 0 && x.r.waited+d > b {
-				return fmt.Errorf("it would have to wait %s, and of the budget of %s only %s is left", d.Round(time.Second), b, b-x.r.waited)
+				return fmt.Errorf("it would wait %s, more than is left of budgets.wait (%s)", d.Round(time.Second), b)
 			}
 			// A second more, for the target's clock counts in its own.
 			t := time.NewTimer(d + time.Second)
@@ -379,7 +379,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 			c.wanted = p.Render(status, node)
 		}
 		c.ground(problem)
-		x.count(st, p, refused)
+		x.count(p, refused)
 		if !c.nature(accepted(p, c.evidence)) {
 			return
 		}
@@ -457,7 +457,7 @@ func (x *run) slack(reply *Reply) time.Duration {
 }
 
 // count keeps what was done to the target.
-func (x *run) count(st *step, p *predicted, refused bool) {
+func (x *run) count(p *predicted, refused bool) {
 	if f := p.Failure; f != nil && (strings.HasPrefix(f.Reason, "credentials.wrong") || strings.HasPrefix(f.Reason, "credentials.unknown")) {
 		x.r.used.WrongPasswords++
 	}

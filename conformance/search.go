@@ -20,28 +20,27 @@ type found struct {
 	tried int
 }
 
-func (f *found) add(c *candidate) bool {
+func (f *found) add(c *candidate) {
 	f.tried++
 	if guesses(c) {
-		return false
+		return
 	}
 	k := c.key()
 	if old := f.by[k]; old != nil {
 		// The same answer, with less that nobody told.
 		if c.p.Failure == nil && assumes(old) && !assumes(c) {
 			f.by[k] = c
-			return true
+			return
 		}
 		// The same refusal, better founded: the cause decides how much it weighs.
 		if c.p.Failure != nil && old.p.Failure != nil && c.level() > old.level() {
 			f.by[k] = c
-			return true
+			return
 		}
-		return false
+		return
 	}
 	f.by[k] = c
 	f.order = append(f.order, k)
-	return true
 }
 
 // has reports whether a reason was brought about.
@@ -312,7 +311,7 @@ func (e *explorer) notOffered(f *found, op *specs.Operation) {
 			}
 			w.shadow.store.Update(func(tx session.Tx) {
 				p := &prover{w: w, op: e.ops[op.ID], tx: tx}
-				for _, g := range e.fillAll(p, op, secs, accs, maxNotOffered) {
+				for _, g := range e.fillAll(p, secs, accs, maxNotOffered) {
 					c := e.try(w, g, tx)
 					if c == nil || c.p.Failure == nil {
 						continue
@@ -465,21 +464,10 @@ func (e *explorer) deadTokens(f *found, c *candidate) {
 }
 
 // after tries a request again after further steps.
-func (e *explorer) after(f *found, c *candidate, how string, steps ...*step) *candidate {
-	w, err := e.then(c.way, steps...)
-	if err != nil {
-		return nil
+func (e *explorer) after(f *found, c *candidate, how string, steps ...*step) {
+	if x := e.afterOnly(c, how, steps...); x != nil {
+		f.add(x)
 	}
-	g := c.filling.clone()
-	g.r = c.request.clone()
-	x := e.tryIn(w, g)
-	if x == nil {
-		return nil
-	}
-	x.how, x.extra = how, steps
-	x.way = w
-	f.add(x)
-	return x
 }
 
 // afterOnly is after, and keeps nothing.

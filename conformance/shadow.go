@@ -1,8 +1,8 @@
 package conformance
 
 import (
-	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -154,30 +154,12 @@ type predicted struct {
 	typ string // media type of the answer
 }
 
-// decide predicts the meaning of a request, and changes nothing.
-func (s *shadow) decide(r *request) (*predicted, error) {
-	var p *predicted
-	var err error
-	s.store.Update(func(tx session.Tx) { p, err = s.decideIn(r, tx) })
-	return p, err
-}
-
 func (s *shadow) decideIn(r *request, tx session.Tx) (*predicted, error) {
 	in, err := r.incoming(s.to, s.fill(tx), s.bodies)
 	if err != nil {
 		return nil, err
 	}
 	return s.meaning(r, in, s.to.base+r.template, tx), nil
-}
-
-// sent is the URL and the body of a request as they would be sent, for
-// comparison; "" if it cannot be written.
-func (s *shadow) sent(r *request, tx session.Tx) string {
-	out, err := r.build(context.Background(), s.to, s.fill(tx))
-	if err != nil {
-		return ""
-	}
-	return out.http.URL.String() + " " + string(out.raw)
 }
 
 // judge says what a request means that is sent.
@@ -242,9 +224,7 @@ func (s *shadow) waits(st *step) (time.Duration, error) {
 
 func with(m map[string]any, k string, v any) map[string]any {
 	out := make(map[string]any, len(m)+1)
-	for a, b := range m {
-		out[a] = b
-	}
+	maps.Copy(out, m)
 	out[k] = v
 	return out
 }

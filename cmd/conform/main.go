@@ -46,11 +46,11 @@ func (e exit) Unwrap() error { return e.err }
 
 func main() {
 	// A run lives for seconds and ends: the collector may let the heap grow to
-	// three times what lives, which is 150 MB for all that ships. More spares little,
+	// five times what lives, which is 250 MB for all that ships. More spares little,
 	// for memory that is new costs as much as memory that is collected. GOGC, where it
 	// is set, is obeyed.
 	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(200)
+		debug.SetGCPercent(400)
 	}
 	ctx, stop := interrupts(os.Stderr, os.Exit)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)

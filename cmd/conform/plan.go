@@ -23,7 +23,7 @@ func (a *app) sayPlan(p *planned) {
 		case b.WrongPasswords > 0 && wrong+c.Wrong > b.WrongPasswords:
 			why = fmt.Sprintf("budgets.wrongPasswords (%d) will be used up", b.WrongPasswords)
 		case c.Wait > 0 && p.target.Capabilities.Clock == conformance.ClockWait && b.Wait > 0 && wait+c.Wait > b.Wait:
-			why = fmt.Sprintf("budgets.wait (%s) will be used up", b.Wait)
+			why = fmt.Sprintf("it would wait %s, more than is left of budgets.wait (%s)", c.Wait.Round(time.Second), b.Wait)
 		}
 		if why != "" {
 			excluded++

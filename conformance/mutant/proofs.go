@@ -113,7 +113,9 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 	own := weakest(append(slices.Clone(above), p.Evidence.Part("refusal")))
 	if p.When != nil {
 		always := m.rule(p.Pointer, p.Line, own)
-		always.under = func(settings map[string]any) []specs.Mark { return []specs.Mark{m.unoffered(p, security, alone, settings)} }
+		always.under = func(settings map[string]any) []specs.Mark {
+			return []specs.Mark{m.unoffered(p, security, alone, settings)}
+		}
 		m.add("proof-always", op.ID, nameOf(p), fmt.Sprintf("%s has the proof %q although %s does not hold.", op.ID, nameOf(p), p.When.Src), always,
 			m.edited(p, func(x *specs.Proof) { x.When = nil }), m.gate.mayNot(op, p.When), m.hasTokens(p))
 	}
@@ -141,7 +143,11 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 		}
 	}
 	for i, t := range p.Tolerate {
-		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
+		when := slices.Clone(when)
+		if parts := strings.Split(t, "."); len(parts) == 3 && m.c.Token(parts[2]) != nil && !slices.Contains([]string{"malformed", "unknown", "forged", "missing"}, parts[1]) {
+			when = append(when, m.canDie(m.c.Token(parts[2]), parts[1])...)
+		}
+		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, mark(p.Evidence, specs.Location{Src: t}, "refusal"), works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
 	}
 	for i, b := range p.May {
 		m.add("option-ignored", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s does not look at %s.", op.ID, b.At.Describe()), m.option(p, b, own), m.edited(p, func(x *specs.Proof) { x.May = without(x.May, i) }), m.usable(p)...)
@@ -480,6 +486,7 @@ func (m *maker) asGuest(b *specs.RequestBind, k *specs.TokenKind, reason string)
 			return d
 		}
 		v := b.Alts[slices.IndexFunc(b.Alts, func(x *specs.Target) bool { return x.Token == k.Name })].Value
+		var otherwise *session.Decision
 		out := t.guests(k, nil, func(tok *session.Token) *session.Decision {
 			x, ok := t.written(v, rootOf(v), tok)
 			if !ok {
@@ -489,12 +496,19 @@ func (m *maker) asGuest(b *specs.RequestBind, k *specs.TokenKind, reason string)
 			if req.Fault != nil && req.Fault.Field == b.At.Field() {
 				req.Fault = nil
 			}
-			return t.again(req)
+			y := t.again(req)
+			if f := y.Failure; f != nil && otherwise == nil && !strings.HasPrefix(f.Reason, "token.") && !strings.HasPrefix(f.Reason, "request.") {
+				otherwise = y // whoever it is lacks something else: that is what is said
+			}
+			return y
 		})
-		if out == nil {
-			return d
+		switch {
+		case out != nil:
+			return out
+		case otherwise != nil:
+			return otherwise
 		}
-		return out
+		return d
 	})
 }
 

@@ -146,6 +146,14 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, othe
 			out = append(out, k.Evidence.Part("limit"))
 		}
 	}
+	// What a session remembers is seen by who has a token of it.
+	var told []specs.Mark
+	for _, kind := range issued {
+		told = append(told, m.tellsToken(op, kind, settings)...)
+	}
+	for i := range out {
+		out[i] = weakest([]specs.Mark{out[i], strongest(told)})
+	}
 	if !m.isBelow(op, o, settings) {
 		return out
 	}

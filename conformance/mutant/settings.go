@@ -29,7 +29,7 @@ func (m *maker) setting(s *specs.Setting) {
 	var when []condition
 	on := []condition{func(settings map[string]any) bool { return settings[s.Name] == true }}
 	_, lost, _ := m.gate.heaviest(on, r)
-	if _, any, ok := m.gate.heaviest(nil, r); ok && lost != nil && weakest(lost).Level >= weakest(any).Level {
+	if _, most, ok := m.gate.heaviest(nil, r); ok && lost != nil && weakest(lost).Level >= weakest(most).Level {
 		when = on
 	}
 	m.put(Mutant{Kind: "setting-ignored", Says: fmt.Sprintf("The server behaves as if %s had its other value.", s.Name), twist: func(mm *session.Machine, op *specs.Operation, req *session.Request, at session.Moment) *session.Decision {
@@ -42,7 +42,9 @@ func (m *maker) setting(s *specs.Setting) {
 // decides reports whether any expression hangs on a setting, but for those that
 // say whether an operation is there.
 func (m *maker) decides(setting string) bool {
-	is := func(root string, path []string) bool { return root == "settings" && len(path) > 0 && path[0] == setting }
+	is := func(root string, path []string) bool {
+		return root == "settings" && len(path) > 0 && path[0] == setting
+	}
 	found := false
 	look := func(op *specs.Operation, list ...*specs.Expr) {
 		for _, e := range list {

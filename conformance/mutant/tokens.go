@@ -26,7 +26,9 @@ func (m *maker) token(k *specs.TokenKind) {
 		}
 	}
 	dies := func(reason string) specs.Mark { return m.bestRefusal("token." + reason + "." + k.Name) }
-	lives := func(links ...specs.Mark) rule { return m.rule(pointer, 0, append(links, strongest([]specs.Mark{life(k), idleOf(k)}))...) }
+	lives := func(links ...specs.Mark) rule {
+		return m.rule(pointer, 0, append(links, strongest([]specs.Mark{life(k), idleOf(k)}))...)
+	}
 	if k.Once {
 		m.add("once-ignored", k.Name, "", fmt.Sprintf("The token %s can be used again and again.", k.Name), r("use", dies("consumed")), with(func(x *specs.TokenKind) { x.Once = false }), issued...)
 	} else {
@@ -41,7 +43,9 @@ func (m *maker) token(k *specs.TokenKind) {
 		for _, op := range by {
 			told = append(told, m.told(op, k.Name))
 		}
-		r := func(part string, links ...specs.Mark) rule { return r(part, append(links, m.lifeShows(k, by), strongest(told))...) }
+		r := func(part string, links ...specs.Mark) rule {
+			return r(part, append(links, m.lifeShows(k, by), strongest(told))...)
+		}
 		m.add("lifetime-ignored", k.Name, "", fmt.Sprintf("The token %s lives for ever, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime, x.Caps = nil, nil }), when...)
 		m.add("lifetime-changed", k.Name, "", fmt.Sprintf("The token %s lives for 77 seconds, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime = expression("seconds(77)") }), when...)
 	}

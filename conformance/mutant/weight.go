@@ -291,7 +291,9 @@ func (m *maker) apart(op *specs.Operation, a, b *specs.Answer) []specs.Mark {
 	bound := map[string]bool{}
 	for _, x := range bindsOf(a) {
 		bound[x.At.Src] = true
-		same := slices.ContainsFunc(others, func(y *specs.AnswerBind) bool { return y.At.Src == x.At.Src && y.Value.Src == x.Value.Src && y.Value.Must == x.Value.Must })
+		same := slices.ContainsFunc(others, func(y *specs.AnswerBind) bool {
+			return y.At.Src == x.At.Src && y.Value.Src == x.Value.Src && y.Value.Must == x.Value.Must
+		})
 		switch {
 		case same:
 		case x.At.In != specs.InBody:

@@ -334,7 +334,7 @@ func tally(r *conformance.Result) []string {
 }
 
 // manyReasons is how many reasons are said why cases were excluded.
-const manyReasons = 5
+const manyReasons = 8
 
 // reason is why some cases were excluded, and how many.
 type reason struct {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -251,9 +252,7 @@ func (d *Decision) learnRecord(r *Record) {
 		if x != any(r) {
 			continue
 		}
-		for name, v := range d.learnt.Records[role] {
-			r.Fields[name] = v
-		}
+		maps.Copy(r.Fields, d.learnt.Records[role])
 		if key, ok := value.Text(r.Fields[r.Kind.Key]); ok && d.scope.tx.Record(r.Kind.Name, key) == nil {
 			r.Key = key
 		}

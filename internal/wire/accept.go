@@ -29,7 +29,7 @@ func Accept(header []string, offers []string) (string, bool) {
 		}
 		better := q > bestQ
 		if q == bestQ && q > 0 {
-			better = special > bestSpecial || special == bestSpecial && special == 2 && order < bestOrder
+			better = special > bestSpecial || special == 2 && bestSpecial == 2 && order < bestOrder
 		}
 		if better {
 			best, bestQ, bestSpecial, bestOrder = o, q, special, order
