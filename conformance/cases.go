@@ -172,10 +172,12 @@ func (b *builder) weigh(x *Case, c *candidate) {
 		m = accepted(c.p, e)
 	}
 	for _, l := range x.links {
-		switch {
-		case l.law && l.mark.Level <= m.Level:
-			m = l.mark
-		case l.mark.Level < m.Level:
+		if l.law {
+			m = l.mark // it demands the answer, whatever that rests on by itself
+		}
+	}
+	for _, l := range x.links {
+		if !l.law && l.mark.Level < m.Level {
 			m, pointer = l.mark, l.pointer
 		}
 	}
@@ -459,6 +461,34 @@ func (b *builder) lives(op *specs.Operation, f *found) {
 			cs := b.makeCase(x, "token", fmt.Sprintf("%s: the token %s lives until its end", op.ID, k.Name),
 				link{what: "the lifetime", mark: k.Evidence.Part("lifetime"), pointer: "/x-session/tokens/" + k.Name})
 			b.add(cs, op.ID, "token.lives", slug(k.Name))
+			b.renewed(op, c, t, k)
 		}
 	}
+}
+
+// renewed makes the case of a token that lives on because it is used.
+func (b *builder) renewed(op *specs.Operation, c *candidate, t placed, k *specs.TokenKind) {
+	if k.Idle == nil || len(c.p.Consume)+len(c.p.Ends)+len(c.p.Creates) > 0 {
+		return
+	}
+	used := c.step("use it just before it ends")
+	used.dead, used.wait = t.slot, -time.Second
+	steps := append(slices.Clone(c.way.steps), used)
+	state, err := c.e.walk(steps)
+	if err != nil || !used.success {
+		return
+	}
+	last := &step{dead: t.slot, wait: -time.Second}
+	before := state.shadow.now
+	if state.shadow.before(last) != nil || state.shadow.now.Sub(before) < 2*time.Second {
+		return // it ends by its lifetime, and no use renews that
+	}
+	x := c.e.tryIn(state, c.filling)
+	if x == nil || x.p.Failure != nil {
+		return
+	}
+	x.dead, x.wait = t.slot, -time.Second
+	cs := b.caseOf(append(steps, b.last(x)), x, "token", fmt.Sprintf("%s: the token %s lives on since it is used", op.ID, k.Name),
+		link{what: "the idle time", mark: k.Evidence.Part("idle"), pointer: "/x-session/tokens/" + k.Name})
+	b.add(cs, op.ID, "token.renewed", slug(k.Name))
 }

@@ -74,34 +74,60 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 	if len(bases) == 0 {
 		return
 	}
-	c := bases[0]
 	reads := len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets)+len(op.Creates) == 0
 	done := map[string]bool{}
-	for _, k := range f.order {
-		r := f.by[k]
-		if r.p.Failure == nil || r.way != c.way || r.dead != nil || r.settings != nil {
+	// First those that are refused although the session is known: a server that
+	// spoils something then has something to spoil.
+	for _, known := range []bool{true, false} {
+		for _, k := range f.order {
+			r := f.by[k]
+			if r.p.Failure == nil || r.dead != nil || r.settings != nil || r.proof != nil {
+				continue
+			}
+			class, _, _ := strings.Cut(r.p.Failure.Reason, ".")
+			if early := class == "token" || class == "credentials" || r.p.Failure.Reason == "request.accept"; early == known || done[class] {
+				continue
+			}
+			made := false
+			if h := f.held[k]; known && h != nil && h != r && h.dead == nil && h.settings == nil {
+				made = b.refusedThen(op, h, bases, class)
+			}
+			if !made && !b.refusedThen(op, r, bases, class) {
+				continue
+			}
+			if done[class] = true; reads && len(done) > 1 {
+				return // where nothing is written two refusals are enough
+			}
+		}
+	}
+}
+
+// refusedThen makes the case of one refusal, with the right request after it.
+func (b *builder) refusedThen(op *specs.Operation, r *candidate, bases []*candidate, class string) bool {
+	steps := append(slices.Clone(r.way.steps), b.last(r))
+	state, err := r.e.walk(steps)
+	if err != nil {
+		return false
+	}
+	// The right request comes in the same session, where there is one.
+	ordered := slices.Clone(bases)
+	if carries := len(r.e.tokens(r)) > 0; carries {
+		slices.SortStableFunc(ordered, func(a, b *candidate) int { return len(b.e.tokens(b)) - len(a.e.tokens(a)) })
+	}
+	for _, c := range ordered {
+		if c.settings != nil || len(c.way.steps) > len(r.way.steps) {
 			continue
 		}
-		class, _, _ := strings.Cut(r.p.Failure.Reason, ".")
-		if done[class] {
-			continue
-		}
-		steps := append(slices.Clone(c.way.steps), b.last(r))
-		state, err := c.e.walk(steps)
-		if err != nil {
-			continue
-		}
-		x := c.e.tryIn(state, c.filling)
+		x := r.e.tryIn(state, c.filling)
 		if x == nil || x.p.Failure != nil {
 			continue
 		}
-		if done[class] = true; reads && len(done) > 1 {
-			return // where nothing is written one refusal is enough
-		}
-		law := lawOf("a refused request changes nothing")
-		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason), law)
+		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason),
+			lawOf("a refused request changes nothing"))
 		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
+		return true
 	}
+	return false
 }
 
 // sameInEveryForm: what is answered as JSON and as XML is the same.

@@ -18,6 +18,8 @@ type found struct {
 	by    map[string]*candidate
 	order []string
 	tried int
+	// held are refusals of requests that carried a token, where there are any.
+	held map[string]*candidate
 }
 
 func (f *found) add(c *candidate) {
@@ -26,6 +28,12 @@ func (f *found) add(c *candidate) {
 		return
 	}
 	k := c.key()
+	if c.p.Failure != nil && f.held[k] == nil && len(c.e.tokens(c)) > 0 {
+		if f.held == nil {
+			f.held = map[string]*candidate{}
+		}
+		f.held[k] = c
+	}
 	if old := f.by[k]; old != nil {
 		// The same answer, with less that nobody told.
 		if c.p.Failure == nil && assumes(old) && !assumes(c) {

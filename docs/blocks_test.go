@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,20 +19,62 @@ import (
 //	                 output, … standing for anything
 var block = regexp.MustCompile("(?ms)^<!-- (run|prints) -->\n```\\w+\n(.*?)^```$")
 
-// documented is the port in the documents; the blocks are run against a mock on
-// another.
-const documented = ":4010"
+// Ports in the documents, and what listens there. The blocks are run against
+// others.
+const (
+	documented = ":4010" // a mock
+	staging    = ":4020" // what plays a server of the reader's own: see stage
+)
+
+// stage starts a server as test-a-server.md has it: it cannot be asked who may
+// log in, and is set up otherwise than the contract says.
+func stage(t *testing.T) *mockserver.Mock {
+	t.Helper()
+	return mockserver.Start(t, mockserver.System("wedia"), mockserver.Setting("wedia", "tokenShortLifeTime", "10m"),
+		mockserver.AdminApart(), mockserver.NoDiagnostics())
+}
+
+// port is the port of a mock, with the colon before it.
+func port(m *mockserver.Mock) string { return m.URL()[strings.LastIndexByte(m.URL(), ':'):] }
+
+// shell is one terminal: a folder, commands that were built for it, and the
+// variables that the blocks before have exported.
+type shell struct{ dir, bin string }
+
+func newShell(t *testing.T, bin string) shell {
+	t.Helper()
+	s := shell{dir: t.TempDir(), bin: bin}
+	// What a block has started in the background ends with the test.
+	t.Cleanup(func() {
+		started, _ := os.ReadFile(filepath.Join(s.dir, ".started"))
+		for _, text := range strings.Fields(string(started)) {
+			if pid, err := strconv.Atoi(text); err == nil {
+				if p, err := os.FindProcess(pid); err == nil {
+					_ = p.Kill()
+				}
+			}
+		}
+	})
+	return s
+}
+
+func (s shell) run(t *testing.T, text string, env ...string) string {
+	t.Helper()
+	text = "[ ! -f .exported ] || . ./.exported\n" + text + "\nexport -p > .exported; [ -z \"${!:-}\" ] || echo $! >> .started"
+	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", text)
+	cmd.Dir = s.dir
+	cmd.Env = append(os.Environ(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"), "XDG_CACHE_HOME="+filepath.Join(s.dir, "cache"))
+	cmd.Env = append(cmd.Env, env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s\n%s", err, text, out)
+	}
+	return string(out)
+}
 
 func TestShellBlocksPrintWhatTheDocumentsShow(t *testing.T) {
-	for _, tool := range []string{"bash", "curl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatal(err)
-			}
-			t.Skipf("the documents show shell blocks, and %s is not here", tool)
-		}
-	}
-	mockauth := build(t)
+	wantTools(t)
+	bin := build(t)
 	ran := 0
 	for _, file := range documents(t) {
 		blocks := block.FindAllStringSubmatch(read(t, file), -1)
@@ -41,29 +84,35 @@ func TestShellBlocksPrintWhatTheDocumentsShow(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			// A mock a document: what one block does, those below it see.
 			mock := mockserver.Start(t)
-			port := mock.URL()[strings.LastIndexByte(mock.URL(), ':'):]
-			dir := t.TempDir()
+			ports := strings.NewReplacer(documented, port(mock), staging, port(stage(t)))
+			terminal := newShell(t, bin)
 			output := ""
 			for _, b := range blocks {
-				text := strings.ReplaceAll(b[2], documented, port)
+				text := ports.Replace(b[2])
 				if b[1] == "prints" {
 					contains(t, output, text)
 					continue
 				}
 				ran++
-				cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", text)
-				cmd.Dir = dir
-				cmd.Env = append(os.Environ(), "PATH="+filepath.Dir(mockauth)+string(os.PathListSeparator)+os.Getenv("PATH"))
-				out, err := cmd.CombinedOutput()
-				output = string(out)
-				if err != nil {
-					t.Errorf("%v\n%s\n%s", err, text, out)
-				}
+				output = terminal.run(t, text)
 			}
 		})
 	}
 	if ran == 0 {
 		t.Error("no block was run; the form of the marks has changed")
+	}
+}
+
+// wantTools skips a test that runs shell blocks where there is no shell.
+func wantTools(t *testing.T) {
+	t.Helper()
+	for _, tool := range []string{"bash", "curl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skipf("the documents show shell blocks, and %s is not here", tool)
+		}
 	}
 }
 
@@ -80,19 +129,40 @@ func contains(t *testing.T, output, want string) {
 	}
 }
 
-func TestEveryFlagOfServeIsInTheDocumentation(t *testing.T) {
-	out, err := exec.CommandContext(t.Context(), build(t), "serve", "--help").CombinedOutput()
+func TestEveryFlagIsInTheDocumentation(t *testing.T) {
+	bin := build(t)
+	for _, c := range []struct{ command, sub, file string }{
+		{"mockauth", "serve", "run-a-mock.md"},
+		{"conform", "server", "test-a-server.md"},
+	} {
+		out, err := exec.CommandContext(t.Context(), filepath.Join(bin, c.command), c.sub, "--help").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		text := read(t, c.file)
+		flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[\w-]+)`).FindAllStringSubmatch(string(out), -1)
+		if len(flags) < 10 {
+			t.Fatalf("only %d flags were found in the help:\n%s", len(flags), out)
+		}
+		for _, f := range flags {
+			if f[1] != "--help" && !strings.Contains(text, "`"+f[1]) {
+				t.Errorf("%s says nothing of %s", c.file, f[1])
+			}
+		}
+	}
+}
+
+func TestEveryCommandOfConformIsInTheDocumentation(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), filepath.Join(build(t), "conform"), "--help").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	text := read(t, "run-a-mock.md")
-	flags := regexp.MustCompile(`(?m)^ +(?:-\w, )?(--[\w-]+)`).FindAllStringSubmatch(string(out), -1)
-	if len(flags) < 10 {
-		t.Fatalf("only %d flags were found in the help:\n%s", len(flags), out)
-	}
-	for _, f := range flags {
-		if f[1] != "--help" && !strings.Contains(text, "`"+f[1]) {
-			t.Errorf("run-a-mock.md says nothing of %s", f[1])
+	_, list, _ := strings.Cut(string(out), "Available Commands:\n")
+	list, _, _ = strings.Cut(list, "\n\n")
+	text := read(t, "test-a-server.md")
+	for line := range strings.Lines(list) {
+		if name := strings.Fields(line)[0]; name != "help" && !strings.Contains(text, "conform "+name) {
+			t.Errorf("test-a-server.md says nothing of conform %s", name)
 		}
 	}
 }
@@ -151,13 +221,13 @@ func read(t *testing.T, file string) string {
 	return string(data)
 }
 
-// build builds the command once a test.
+// build builds the commands once a test, and returns their folder.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "mockauth")
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "github.com/mockauth/mockauth/cmd/mockauth").CombinedOutput()
+	bin := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/mockauth/mockauth/cmd/mockauth", "github.com/mockauth/mockauth/cmd/conform").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return binary
+	return bin
 }
