@@ -89,6 +89,19 @@ func (a *Ahead) Run(ctx context.Context, c *Case) Verdict {
 	}
 }
 
+// Done returns the verdict of a case that was carried out and not asked for. It
+// waits until no case is under way any more, and is for after the end.
+func (a *Ahead) Done(c *Case) (Verdict, bool) {
+	a.cancel()
+	<-a.ended
+	select {
+	case v := <-a.verdicts[c]:
+		return v, true
+	default:
+		return Verdict{}, false
+	}
+}
+
 // Used is what was done to the target; it is known after Close.
 func (a *Ahead) Used() Used { return a.used }
 

@@ -63,7 +63,7 @@ type explorer struct {
 	ways     []*way
 	settings map[string]any // in force; nil: the target's
 	light    bool
-	values   map[*specs.Parameter]any // made for required parameters; nil: none is known
+	values   map[string]any // made for required parameters; nil: none is known
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
 	listings   map[listingKey]*listing
@@ -687,7 +687,13 @@ func (e *explorer) parameters(r *request, op *specs.Operation) bool {
 }
 
 func (e *explorer) parameterValue(p *specs.Parameter) (any, bool) {
-	if v, ok := e.values[p]; ok {
+	// The same name has the same value everywhere: what is written under it is read
+	// under it.
+	key := p.Name
+	if p.Schema != nil {
+		key += " " + strings.Join(p.Schema.Types, " ")
+	}
+	if v, ok := e.values[key]; ok {
 		return v, v != nil
 	}
 	v, ok := e.someValue(p)
@@ -695,9 +701,9 @@ func (e *explorer) parameterValue(p *specs.Parameter) (any, bool) {
 		v = nil
 	}
 	if e.values == nil {
-		e.values = map[*specs.Parameter]any{}
+		e.values = map[string]any{}
 	}
-	e.values[p] = v
+	e.values[key] = v
 	return v, ok
 }
 

@@ -74,7 +74,7 @@ func Statuses() []Status {
 // Info says what a case is, before it runs.
 type Info struct {
 	// ID is stable, unique and made of system, operation and outcome:
-	// wedia.logout.token.revoked.access.
+	// bookshop.logout.token.revoked.access.
 	ID string `json:"id"`
 	// Title is one sentence: what must happen when.
 	Title string `json:"title"`

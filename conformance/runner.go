@@ -39,8 +39,8 @@ type Runner struct {
 	waited    time.Duration
 	prefix    string // of the names of worlds
 	worlds    int
-	world     *World // for the next case; nil: none is made
-	profile   string // that a world is given, and its settings
+	scenes    [2]scene // see enter
+	profile   string   // that a world is given, and its settings
 	settings  map[string]any
 	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
@@ -491,7 +491,7 @@ func (x *run) verdict(out []Mismatch) {
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
 		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
-		if slices.ContainsFunc(x.v.Exchanges, func(e Exchange) bool { return e.Error != "" }) {
+		if x.v.Status != Passed {
 			x.r.Leave(ctx) // what got no answer may still happen in it
 		}
 		return

@@ -408,13 +408,19 @@ func (e *explorer) prepared(f *found, op *specs.Operation) {
 				if err != nil {
 					continue
 				}
+				worked := false
 				for _, c := range e.plain(nw, op, maxFurther) {
 					f.add(c)
+					worked = worked || c.p.Failure == nil
 				}
-				if certain(f.bases()) {
-					return
+				if worked && certain(f.bases()) {
+					tried--
+					break // whoever else can come: what was written is there for each
 				}
 			}
+		}
+		if certain(f.bases()) {
+			return
 		}
 	}
 }

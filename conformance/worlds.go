@@ -12,39 +12,55 @@ import (
 // worldPatience bounds what is done about a world after a run was interrupted.
 const worldPatience = 5 * time.Second
 
-// enter begins the runner's world again for a case, with its settings over the
-// target's and the clock standing at an instant, which makes every time exact.
-// One world serves all cases of a runner: making and ending one for each would
-// be three calls a case instead of one.
+// scene is a world that serves one case after another: each has it at a turn of
+// its own, which begins it again, so that a case costs no call of the control
+// API.
+type scene struct {
+	world    *World // nil: none is made
+	begun    bool   // as settings say
+	settings map[string]any
+	turn     int
+}
+
+// enter gives a case a world: the clock stands at an instant, which makes every
+// time exact, and settings are in force over the target's. There is a scene for
+// cases without settings and one for the others.
 func (r *Runner) enter(ctx context.Context, at time.Time, settings map[string]any) (*World, error) {
-	profile, set := r.profile, r.settings
+	s := &r.scenes[0]
 	if len(settings) > 0 {
-		set = maps.Clone(set)
+		s = &r.scenes[1]
+	}
+	if s.world == nil {
+		if err := r.makeWorld(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if !s.begun || !maps.EqualFunc(s.settings, settings, func(a, b any) bool { return show(a) == show(b) }) {
+		if err := r.begin(ctx, s, at, settings); err != nil {
+			return nil, err
+		}
+	}
+	s.turn++
+	return s.world.turnedTo(s.turn), nil
+}
+
+// begin says how the world of a scene begins at each turn.
+func (r *Runner) begin(ctx context.Context, s *scene, at time.Time, settings map[string]any) error {
+	set := maps.Clone(r.settings)
+	if len(settings) > 0 {
 		if set == nil {
 			set = map[string]any{}
 		}
 		maps.Copy(set, settings)
 	}
-	for {
-		made := r.world == nil
-		if made {
-			if err := r.makeWorld(ctx); err != nil {
-				return nil, err
-			}
-		}
-		err := r.world.Control.Reset(ctx, at, profile, set)
-		var refused *ControlError
-		if !made && errors.As(err, &refused) && refused.Status == http.StatusNotFound {
-			r.world = nil // somebody else ended it
-			continue
-		}
-		return r.world, err
-	}
+	err := s.world.Control.Reset(ctx, at, r.profile, set)
+	s.begun, s.settings = err == nil, settings
+	return err
 }
 
-// makeWorld makes a world. It waits for the answer also if ctx ends meanwhile:
-// a world whose name did not arrive would stay.
-func (r *Runner) makeWorld(ctx context.Context) error {
+// makeWorld makes the world of a scene. It waits for the answer also if ctx ends
+// meanwhile: a world whose name did not arrive would stay.
+func (r *Runner) makeWorld(ctx context.Context, s *scene) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -52,20 +68,35 @@ func (r *Runner) makeWorld(ctx context.Context) error {
 	defer cancel()
 	r.worlds++
 	w, err := r.control.NewWorld(whole, r.prefix+"-"+strconv.Itoa(r.worlds))
-	r.world = w
+	*s = scene{world: w}
 	return err
 }
 
-// Leave ends the runner's world in a mock, if it has one; a case that follows
-// makes another. Close does it, too.
+// Leave ends the runner's worlds in a mock, if it has some; a case that follows
+// makes others. Close does it, too.
 func (r *Runner) Leave(ctx context.Context) {
-	if r.world == nil {
-		return
+	for i := range r.scenes {
+		s := &r.scenes[i]
+		if s.world == nil {
+			continue
+		}
+		err := r.control.DeleteWorld(ctx, s.world.Name)
+		var refused *ControlError
+		if err != nil && !(errors.As(err, &refused) && refused.Status == http.StatusNotFound) {
+			r.used.Left++
+		}
+		*s = scene{}
 	}
-	if err := r.control.DeleteWorld(ctx, r.world.Name); err != nil {
-		r.used.Left++
-	}
-	r.world = nil
+}
+
+// turnedTo is the world at one of its turns.
+func (w *World) turnedTo(turn int) *World {
+	suffix := "@" + strconv.Itoa(turn)
+	u, at, c := *w.URL, *w.Control.base, *w.Control
+	u.Path += suffix
+	at.Path = u.Path + ControlPath
+	c.base = &at
+	return &World{Name: w.Name, URL: &u, Control: &c}
 }
 
 // fresh is what a new world of a mock of ours has.
@@ -77,10 +108,7 @@ type fresh struct {
 // unlikeNew is the profile ("": none) and the settings that the target wants
 // otherwise than a new world of its mock has them.
 func (t *Target) unlikeNew() (profile string, settings map[string]any) {
-	if t.fresh == nil {
-		return t.Profile, t.Settings
-	}
-	if t.Profile != t.fresh.profile {
+	if t.fresh == nil || t.Profile != t.fresh.profile {
 		return t.Profile, t.Settings
 	}
 	for k, v := range t.Settings {

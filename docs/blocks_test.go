@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/mockauth/mockauth/mockserver"
@@ -41,9 +42,9 @@ func port(m *mockserver.Mock) string { return m.URL()[strings.LastIndexByte(m.UR
 // variables that the blocks before have exported.
 type shell struct{ dir, bin string }
 
-func newShell(t *testing.T, bin string) shell {
+func newShell(t *testing.T, commands string) shell {
 	t.Helper()
-	s := shell{dir: t.TempDir(), bin: bin}
+	s := shell{dir: t.TempDir(), bin: commands}
 	// What a block has started in the background ends with the test.
 	t.Cleanup(func() {
 		started, _ := os.ReadFile(filepath.Join(s.dir, ".started"))
@@ -74,7 +75,7 @@ func (s shell) run(t *testing.T, text string, env ...string) string {
 
 func TestShellBlocksPrintWhatTheDocumentsShow(t *testing.T) {
 	wantTools(t)
-	bin := build(t)
+	dir := build(t)
 	ran := 0
 	for _, file := range documents(t) {
 		blocks := block.FindAllStringSubmatch(read(t, file), -1)
@@ -85,7 +86,7 @@ func TestShellBlocksPrintWhatTheDocumentsShow(t *testing.T) {
 			// A mock a document: what one block does, those below it see.
 			mock := mockserver.Start(t)
 			ports := strings.NewReplacer(documented, port(mock), staging, port(stage(t)))
-			terminal := newShell(t, bin)
+			terminal := newShell(t, dir)
 			output := ""
 			for _, b := range blocks {
 				text := ports.Replace(b[2])
@@ -130,12 +131,12 @@ func contains(t *testing.T, output, want string) {
 }
 
 func TestEveryFlagIsInTheDocumentation(t *testing.T) {
-	bin := build(t)
+	dir := build(t)
 	for _, c := range []struct{ command, sub, file string }{
 		{"mockauth", "serve", "run-a-mock.md"},
 		{"conform", "server", "test-a-server.md"},
 	} {
-		out, err := exec.CommandContext(t.Context(), filepath.Join(bin, c.command), c.sub, "--help").CombinedOutput()
+		out, err := exec.CommandContext(t.Context(), filepath.Join(dir, c.command), c.sub, "--help").CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
@@ -221,13 +222,33 @@ func read(t *testing.T, file string) string {
 	return string(data)
 }
 
-// build builds the commands once a test, and returns their folder.
+// bin is where the commands are built, once.
+var bin = struct {
+	sync.Once
+	dir string
+	out []byte
+	err error
+}{}
+
+// build builds the commands, and returns their folder.
 func build(t *testing.T) string {
 	t.Helper()
-	bin := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "github.com/mockauth/mockauth/cmd/mockauth", "github.com/mockauth/mockauth/cmd/conform").CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	bin.Do(func() {
+		bin.out, bin.err = exec.Command("go", "build", "-o", bin.dir, "github.com/mockauth/mockauth/cmd/mockauth", "github.com/mockauth/mockauth/cmd/conform").CombinedOutput()
+	})
+	if bin.err != nil {
+		t.Fatalf("%v\n%s", bin.err, bin.out)
 	}
-	return bin
+	return bin.dir
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "docs")
+	if err != nil {
+		panic(err)
+	}
+	bin.dir = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }

@@ -21,11 +21,11 @@ func TestTheJobsOfTheExampleWorkflowAreGreen(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantTools(t)
-	bin := build(t)
+	commands := build(t)
 	file := strings.ReplaceAll(targetOfThePage(t), staging, port(stage(t)))
 	for name, job := range workflow.Jobs {
 		t.Run(name, func(t *testing.T) {
-			runner := newShell(t, bin)
+			runner := newShell(t, commands)
 			if err := os.WriteFile(filepath.Join(runner.dir, "staging.yaml"), []byte(file), 0o600); err != nil {
 				t.Fatal(err)
 			}

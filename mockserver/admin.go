@@ -166,30 +166,7 @@ func (c *control) Fail(in admin.Fail) error {
 	return c.world.Fail(in.System, in.Operation, in.Reason, in.Times)
 }
 
-func (c *control) Reset(in admin.Reset) error {
-	states := make(map[string]*state, len(in.Settings))
-	for name, set := range in.Settings {
-		sys, err := c.server.system(name)
-		if err != nil {
-			return err
-		}
-		states[name] = c.world.newState(sys)
-		var profile *string
-		if set.Profile != "" {
-			profile = &set.Profile
-		}
-		if err := c.world.changeState(states[name], sys, profile, set.Values); err != nil {
-			return err
-		}
-	}
-	clock := c.world.clock
-	return c.world.again(states, func() error {
-		return clock.try(func() {
-			clock.reset()
-			move(clock, in.Clock)
-		})
-	})
-}
+func (c *control) Reset(in admin.Reset) error { return c.world.begin(in) }
 
 func (c *control) describeWorld(w *World, r *http.Request) admin.World {
 	out := admin.World{Name: w.name, BaseURL: c.root(w, r), Now: w.clock.Now(), Requests: len(w.journal.entries()), Systems: []admin.WorldSystem{}}

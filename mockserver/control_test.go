@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -298,6 +299,60 @@ func TestAResetMaySayHowTheWorldBeginsAgain(t *testing.T) {
 	p.must("POST", "/reset", "")
 	if since := time.Since(p.now()); since > time.Minute || since < -time.Minute || p.setting("tokenShortLifeTime") != "20m0s" {
 		t.Errorf("after a reset without a body the clock is %s off, the setting %v", since, p.setting("tokenShortLifeTime"))
+	}
+}
+
+func TestANewNumberAfterItsNameBeginsAWorldAgain(t *testing.T) {
+	p, m := startPanel(t)
+	if _, err := m.NewWorld("turns", false); err != nil {
+		t.Fatal(err)
+	}
+	at := func(name string) panel { return panel{t: t, root: p.root + "/w/" + name} }
+	at("turns").must("POST", "/reset", `{"clock":{"freeze":"2026-01-01T00:00:00Z"},"settings":{"wedia":{"values":{"tokenShortLifeTime":"2s"}}}}`)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	token := at("turns").login()
+	for _, turn := range []string{"turns@1", "turns@2", "turns@1"} {
+		w := at(turn)
+		w.refuses(token, "token.unknown.access", "at "+turn)
+		if v := w.setting("tokenShortLifeTime"); v != "2s" || !w.now().Equal(start) {
+			t.Errorf("at %s the setting is %v, and it is %s", turn, v, w.now())
+		}
+		if n := len(w.requests("")); n != 1 {
+			t.Errorf("at %s the journal holds %d exchanges, want one", turn, n)
+		}
+		token = w.login()
+		w.accepts(token, "at the same turn")
+		at("turns").accepts(token, "without a turn")
+		w.must("POST", "/clock", `{"advance":"1s"}`)
+	}
+	at("turns").must("POST", "/reset", "")
+	if v := at("turns@7").setting("tokenShortLifeTime"); v != "20m0s" {
+		t.Errorf("after a reset without a body a new turn has the setting %v", v)
+	}
+	for _, name := range []string{"turns@", "turns@x", "turns@-1", "turns@1@2", "nobody@1", "turns@1234567890123456789"} {
+		if s := at(name).do("GET", "/__admin/health", ""); s.status != http.StatusNotFound {
+			t.Errorf("%s: %d %s, want 404", name, s.status, s.body)
+		}
+	}
+}
+
+// Requests that come at once at a new turn begin the world once.
+func TestOneOfManyRequestsTurnsTheWorld(t *testing.T) {
+	p, m := startPanel(t)
+	if _, err := m.NewWorld("turns", false); err != nil {
+		t.Fatal(err)
+	}
+	for turn := range 20 {
+		w := panel{t: t, root: fmt.Sprintf("%s/w/turns@%d", p.root, turn+1)}
+		tokens := make([]string, 6)
+		var wg sync.WaitGroup
+		for i := range tokens {
+			wg.Go(func() { tokens[i] = w.login() })
+		}
+		wg.Wait()
+		for _, token := range tokens {
+			w.accepts(token, "of a login beside others")
+		}
 	}
 }
 

@@ -428,7 +428,8 @@ func (s *Server) prepareMasks() {
 const AdminPath = "/__admin"
 
 // ServeHTTP answers a request in the world that its base URL names: a host
-// {world}.localhost, a path /w/{world}, else the default world.
+// {world}.localhost, a path /w/{world} or /w/{world}@{turn}, else the default
+// world.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	world, prefix, path := s.locate(r)
 	if world == nil {
@@ -444,9 +445,13 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string) {
 	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
 		name, below, _ := strings.Cut(rest, "/")
-		x := s.World(name)
+		only, turn := turnOf(name)
+		x := s.World(only)
 		if x == nil {
 			return nil, "", name
+		}
+		if turn != "" {
+			x.turnTo(turn)
 		}
 		return x, "/w/" + name, "/" + below
 	}

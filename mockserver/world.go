@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/mockserver/admin"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -28,8 +29,12 @@ type World struct {
 	own     *http.Server
 	ownURL  string
 
-	mu     sync.Mutex
-	states map[string]*state
+	mu        sync.Mutex // of states and beginning
+	states    map[string]*state
+	beginning admin.Reset // how the last reset began it
+
+	turning sync.Mutex // of turn; taken before mu
+	turn    string     // the last number after the name, see turnTo
 }
 
 // state is one system in one world.
@@ -99,25 +104,6 @@ func (w *World) rand(system string) *rand.Rand {
 	h := fnv.New64a()
 	h.Write([]byte(w.name + "\x00" + system))
 	return rand.New(rand.NewPCG(w.server.seed, h.Sum64())) //nolint:gosec // a mock's tokens protect nothing, and a seed must give them again
-}
-
-// Reset brings the world back to its beginning: accounts, sessions, settings,
-// clock and journal.
-func (w *World) Reset() {
-	_ = w.again(nil, func() error { w.clock.Reset(); return nil })
-}
-
-// again is Reset with other states than those of the start, and another way to
-// set the clock, which may refuse: then nothing has happened.
-func (w *World) again(states map[string]*state, clock func() error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err := clock(); err != nil {
-		return err
-	}
-	w.states = states
-	w.journal.reset()
-	return nil
 }
 
 // Journal returns the exchanges of the world, oldest first, secrets masked.

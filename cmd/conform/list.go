@@ -31,6 +31,7 @@ type listed struct {
 
 func (a *app) listCommand() *cobra.Command {
 	var f runFlags
+	var gaps bool
 	cmd := &cobra.Command{
 		Use:   "list [SYSTEM|FILE|all]",
 		Short: "List the cases: ids, severity, titles",
@@ -59,6 +60,12 @@ prints too.`,
 				return a.listJSON(runs)
 			}
 			for _, r := range runs {
+				if gaps {
+					for _, m := range r.plan.Missing {
+						fmt.Fprintf(a.stdout, "%s.%s.%s\n", r.contract.Name, m.Operation, m.Reason)
+					}
+					continue
+				}
 				width := 0
 				for _, c := range r.chosen {
 					width = max(width, len(c.ID))
@@ -76,6 +83,7 @@ prints too.`,
 	f.register(cmd)
 	f.registerFilter(cmd)
 	cmd.Flags().SortFlags = false
+	cmd.Flags().BoolVar(&gaps, "gaps", false, "list instead the refusals of the contract that no request is known to bring about")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print a JSON array, with labels, rule and cause of each case")
 	return cmd
 }

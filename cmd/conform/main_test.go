@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +243,9 @@ func TestACertificateOfOnesOwnIsTrustedWhenToldSo(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	// Ledgers of the one who runs this test are none of its business.
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	t.Setenv("HOME", t.TempDir())
 	mock := mockserver.Start(t, mockserver.System(system))
 	u := mock.URL()
 	for _, c := range []struct {
@@ -411,12 +415,19 @@ func slow(t *testing.T, mock *mockserver.Mock, d time.Duration) string {
 
 func TestAnInterruptCleansUpAndReports(t *testing.T) {
 	mock := mockserver.Start(t, mockserver.System(system))
-	base := slow(t, mock, 30*time.Millisecond)
 	for _, processes := range []string{"1", "2"} {
 		t.Run(processes+" processes", func(t *testing.T) {
 			dir := t.TempDir()
 			ctx, cancel := context.WithCancel(t.Context())
-			time.AfterFunc(1500*time.Millisecond, cancel)
+			// Some seconds after the first answer: the cases take longer, also on a
+			// slow machine.
+			var answered atomic.Int32
+			base := bent(t, mock, func(*http.Response) {
+				if answered.Add(1) == 1 {
+					time.AfterFunc(4*time.Second, cancel)
+				}
+				time.Sleep(150 * time.Millisecond)
+			})
 			var out, errs stream
 			env := append(os.Environ(), asConform, "GORACE=atexit_sleep_ms=0", "XDG_CACHE_HOME="+t.TempDir())
 			code := run(ctx, []string{"server", system, "--url", base, "--report", dir, "-p", processes}, env, &out, &errs)
@@ -741,4 +752,27 @@ func TestTheJUnitFileIsXML(t *testing.T) {
 	if err != nil || xml.Unmarshal(b, &document) != nil || !bytes.Contains(b, []byte("<failure")) {
 		t.Errorf("%v: %.300s", err, b)
 	}
+}
+
+func TestCommandsThatAReportShowsNameTheServerAgain(t *testing.T) {
+	_, file, env := staging(t, "")
+	dir := t.TempDir()
+	conform(t, env, "server", "--config", file, "--focus", opens, "--report", dir, "--set", "admin=false").want(t, exitOK)
+	b, err := os.ReadFile(filepath.Join(dir, "results.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{`"again": "--config `, file, "--set admin=false"} {
+		if !strings.Contains(string(b), part) {
+			t.Errorf("results.json does not hold %s", part)
+		}
+	}
+	// The case is one of those that need an account, and nobody said who has one.
+	conform(t, env, "replay", system+"."+opens, "--from", filepath.Join(dir, "results.json")).want(t, exitNothing, "Nobody may log in", "conform list")
+	conform(t, nil, "explain", system+".openSession.nothingLikeIt").want(t, exitNothing, system+".openSession.")
+}
+
+func TestACapabilityThatMeansNoCaseIsAnError(t *testing.T) {
+	_, file, env := staging(t, "capabilities: {without: [op:nothing, op:openSession]}\n")
+	conform(t, env, "server", "--config", file).want(t, exitUsage, "capabilities.without says op:nothing, and")
 }

@@ -97,7 +97,7 @@ Exit codes: 0 conforms, 1 does not, 2 usage, target file or contract is wrong,
 	fl.StringVar(&f.known, "known", "", "`FILE` of known failures, which do not fail the run; conform baseline writes one")
 	fl.BoolVar(&f.failFast, "fail-fast", false, "end at the first case that fails")
 	fl.Int64Var(&f.seed, "seed", 0, "shuffle the cases by this `NUMBER` (default: the order of the contract)")
-	fl.IntVarP(&f.processes, "procs", "p", 1, "run in `N` processes, each with an account of its own")
+	fl.IntVarP(&f.processes, "procs", "p", 1, "run in `N` processes, which share the accounts and the budgets")
 	fl.StringVar(&f.ledger, "ledger", "", "`PATH` of the list of open sessions, for conform cleanup after a crash (default: a new one in the user's cache)")
 	fl.BoolVar(&f.github, "github", false, "print annotations for GitHub Actions, and write the job summary")
 	fl.BoolVar(&f.json, "json", false, "print the results as JSON, and nothing else, on stdout")

@@ -256,8 +256,8 @@ func carried(c *specs.Contract) []string {
 	return out
 }
 
-// variable is the name of a variable made of words: jmap-server, user, fullName
-// is JMAP_SERVER_USER_FULL_NAME.
+// variable is the name of a variable made of words: book-shop, user, fullName
+// is BOOK_SHOP_USER_FULL_NAME.
 func variable(words ...string) string {
 	var b strings.Builder
 	for _, w := range words {

@@ -53,7 +53,7 @@ func (m *maker) laws() {
 	if len(op.Ends) == 0 {
 		used := r
 		switch {
-		case len(op.Creates) > 0 || m.setsSecret():
+		case len(op.Creates) > 0 || m.callsOnce():
 			// It cannot be called again as it was.
 			used.marks = append(slices.Clone(r.marks), m.spared(op, expression("session")))
 		case !op.Anonymous && !m.usesUp():
@@ -87,11 +87,16 @@ func (m *maker) laws() {
 	m.order(r)
 }
 
-// setsSecret reports whether the operation changes a secret.
-func (m *maker) setsSecret() bool {
-	return slices.ContainsFunc(m.op.Sets, func(s *specs.Set) bool {
+// callsOnce reports whether the operation changes what the same call would need
+// again: a secret, or a field that one of its conditions looks at.
+func (m *maker) callsOnce() bool {
+	op := m.op
+	return slices.ContainsFunc(op.Sets, func(s *specs.Set) bool {
 		k := m.c.Record(m.setKind(s))
-		return k != nil && slices.ContainsFunc(s.Values, func(v specs.NamedValue) bool { return k.Fields[v.Name].Secret })
+		return k != nil && slices.ContainsFunc(s.Values, func(v specs.NamedValue) bool {
+			is := func(_ string, path []string) bool { return slices.Contains(path, v.Name) }
+			return k.Fields[v.Name].Secret || slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return m.looks(op, n.That, is, 0) })
+		})
 	})
 }
 

@@ -290,7 +290,7 @@ func ofConform(name string, v conformance.Verdict, again string) string {
 	return strings.TrimSpace("conform " + name + " " + quoted(shown(v.ID)) + " " + shown(again))
 }
 
-// name is what the target was held to: "Wedia 11.2".
+// name is what the target was held to: "Bookshop 1.0".
 func name(r *conformance.Result) string {
 	return strings.TrimSpace(or(or(shown(r.Title), shown(r.System)), "the contract") + " " + shown(r.ContractVersion))
 }
