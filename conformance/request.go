@@ -104,7 +104,7 @@ func put(body any, tokens []string, v any) any {
 			return body
 		}
 		list = slices.Clone(list)
-		list[i] = put(list[i], tokens[1:], v) //nolint:gosec // i is within: checked above
+		list[i] = put(list[i], tokens[1:], v)
 		return list
 	}
 	o, _ := body.(value.Object)

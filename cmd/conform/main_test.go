@@ -407,12 +407,6 @@ func TestSeveralProcessesGiveOneResult(t *testing.T) {
 	conform(t, env, "server", system, "--url", base, "-p", "3", "--focus", opens).want(t, exitFails, "does not conform")
 }
 
-// slow is a server that takes its time.
-func slow(t *testing.T, mock *mockserver.Mock, d time.Duration) string {
-	t.Helper()
-	return bent(t, mock, func(*http.Response) { time.Sleep(d) })
-}
-
 func TestAnInterruptCleansUpAndReports(t *testing.T) {
 	mock := mockserver.Start(t, mockserver.System(system))
 	for _, processes := range []string{"1", "2"} {
