@@ -38,6 +38,8 @@ type exchange struct {
 	request *session.Request
 	secrets []string // sent or issued
 	hidden  []string // see entry.hidden
+	sent    []string // the part of secrets that was sent
+	watch   *watch   // nil: nobody observes
 }
 
 // answer is what will be written.
@@ -61,7 +63,7 @@ func (x *exchange) serve() {
 	endpoints = x.offered(endpoints)
 	if len(endpoints) == 0 {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
-		x.write(x.nowhere(known))
+		x.respond(func() *answer { return x.nowhere(known) })
 		return
 	}
 	x.system = endpoints[0].system
@@ -80,7 +82,7 @@ func (x *exchange) serve() {
 	if x.e == nil && x.r.Method == http.MethodOptions {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
 		preflight(x.w.Header(), x.r, endpoints, contract.CORS)
-		x.write(&answer{status: http.StatusNoContent, outcome: "options"})
+		x.respond(func() *answer { return &answer{status: http.StatusNoContent, outcome: "options"} })
 		return
 	}
 	var tooLarge *session.Failure
@@ -90,13 +92,41 @@ func (x *exchange) serve() {
 		x.e = &endpoint{system: x.system, op: &specs.Operation{Failures: specs.FailureTable{}}, wire: endpoints[0].wire.Without(), base: endpoints[0].base}
 		x.request = wire.Head(x.r, params, x.e.base, x.prefix)
 		x.secrets, _ = sentSecrets(x.e, x.request, nil)
-		x.write(x.refuse(&session.Failure{Reason: "request.method", Field: "method", Value: x.r.Method,
-			Why: fmt.Sprintf("%s is not offered at this path; send %s.", method, strings.ReplaceAll(allow(endpoints), ", ", " or "))}))
+		x.sent = x.secrets
+		x.respond(func() *answer {
+			return x.refuse(&session.Failure{Reason: "request.method", Field: "method", Value: x.r.Method,
+				Why: fmt.Sprintf("%s is not offered at this path; send %s.", method, strings.ReplaceAll(allow(endpoints), ", ", " or "))})
+		})
 		return
 	}
 	x.request = wire.Head(x.r, params, x.e.base, x.prefix)
 	x.request.Number = x.number
-	x.write(x.answer(tooLarge))
+	x.respond(func() *answer { return x.answer(tooLarge) })
+}
+
+// respond decides and answers. Where somebody observes, the decisions of a world
+// are made one at a time, each with its observation.
+func (x *exchange) respond(decide func() *answer) {
+	a := x.decided(decide)
+	x.send(a)
+}
+
+func (x *exchange) decided(decide func() *answer) *answer {
+	if x.server.config.observe == nil {
+		a := decide()
+		x.discreet(a)
+		x.compose(a)
+		return a
+	}
+	x.world.observing.Lock()
+	defer x.world.observing.Unlock()
+	x.watch = &watch{}
+	a := decide()
+	why := a.why
+	x.discreet(a)
+	x.compose(a)
+	x.observe(a, why)
+	return a
 }
 
 // offered leaves out operations that do not exist under the world's settings.
@@ -145,7 +175,9 @@ func (x *exchange) refuse(f *session.Failure) *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: tx}
+		x.watch.before(x, at)
 		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
+		x.watch.after(d)
 		typ, _ := x.e.wire.Negotiate(x.state.machine, x.request, x.r.Header["Accept"], at)
 		out = x.finish(d, typ)
 	})
@@ -160,9 +192,11 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 	q := x.request
 	in := x.e.wire.Read(q, x.r.Header, x.raw, tooLarge, x.server.config.limits)
 	x.secrets, x.hidden = sentSecrets(x.e, q, x.raw)
+	x.sent = x.secrets
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
-		at := session.Moment{Now: x.now, Tx: tx}
+		at := session.Moment{Now: x.now, Tx: x.watch.tx(tx, x.state.machine, x.now)}
+		x.watch.before(x, at)
 		if reason := x.state.take(x.e.op.ID); reason != "" {
 			typ, _ := x.e.wire.Negotiate(x.state.machine, q, in.Accept, at)
 			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: reason, Why: "This failure was asked for by the control API."}), typ)
@@ -175,6 +209,7 @@ func (x *exchange) answer(tooLarge *session.Failure) *answer {
 			out = x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The contract cannot be carried out: " + err.Error() + "."})
 			return
 		}
+		x.watch.after(d)
 		out = x.finish(d, typ)
 	})
 	out.notes = append(in.Notes, out.notes...)
@@ -282,9 +317,13 @@ func (x *exchange) discreet(a *answer) {
 	}
 }
 
-// write sends the answer and remembers the exchange.
-func (x *exchange) write(a *answer) {
-	x.discreet(a)
+// hasBody reports whether an answer of its status has a body.
+func (a *answer) hasBody() bool {
+	return a.status != http.StatusNoContent && a.status != http.StatusNotModified && a.status >= 200
+}
+
+// compose puts the header of the answer together.
+func (x *exchange) compose(a *answer) {
 	h := x.w.Header()
 	h.Set("Date", x.now.Format(http.TimeFormat))
 	typed := false
@@ -315,13 +354,16 @@ func (x *exchange) write(a *answer) {
 			h.Set("Mockauth-Client-Error", headerText(a.client))
 		}
 	}
-	noBody := a.status == http.StatusNoContent || a.status == http.StatusNotModified || a.status < 200
-	if !noBody {
+	if a.hasBody() {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
+}
+
+// send remembers the exchange and writes the answer.
+func (x *exchange) send(a *answer) {
 	x.journal(a)
 	x.w.WriteHeader(a.status)
-	if !noBody && x.r.Method != http.MethodHead {
+	if a.hasBody() && x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(a.body) // the client has gone: nobody to tell
 	}
 }

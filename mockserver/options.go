@@ -33,6 +33,7 @@ type config struct {
 	host        string
 	adminToken  string
 	adminApart  bool
+	observe     func(Observation) // nil: nobody
 }
 
 type source struct {

@@ -33,6 +33,8 @@ type World struct {
 	states    map[string]*state
 	beginning admin.Reset // how the last reset began it
 
+	observing sync.Mutex // makes decisions and their observations one; taken before all others
+
 	turning sync.Mutex // of turn; taken before mu
 	turn    string     // the last number after the name, see turnTo
 }
