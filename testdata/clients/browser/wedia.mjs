@@ -1,0 +1,78 @@
+// WEDIA in cookie mode: both tokens are in cookies that no script can read. The
+// browser keeps and sends them; this only knows whether somebody is signed in.
+import {exchange, SessionError, singleFlight} from './http.mjs';
+
+export class Wedia {
+  #session = null; // an object per sign-in; null: nobody is signed in
+  #renewed = 0;
+
+  constructor(base, {timeout = 10_000} = {}) {
+    this.base = base;
+    this.timeout = timeout;
+  }
+
+  async login(login, password) {
+    await this.#send('/api/rest/signin', {login, password, cookieauth: 'true'});
+    this.#session = {};
+  }
+
+  async call() {
+    const session = this.#check(), seen = this.#renewed;
+    try {
+      return await this.#send('/api/rest/whoami');
+    } catch (error) {
+      if (error.status !== 401) throw error;
+    }
+    if (session === this.#session && seen === this.#renewed) await this.refresh();
+    this.#check();
+    try {
+      return await this.#send('/api/rest/whoami');
+    } catch (error) {
+      throw error.status === 401 ? over(error) : error;
+    }
+  }
+
+  /** Renews the access token. However many ask at the same time, it is asked for once. */
+  refresh = singleFlight(async () => {
+    const session = this.#check();
+    try {
+      await this.#send('/api/rest/token', {cookieauth: 'true'});
+      this.#renewed++;
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      if (session === this.#session) this.#session = null;
+      throw over(error);
+    }
+  });
+
+  /** Signs out. Only the server can take the cookies away: if this fails, they stay until they expire. */
+  async logout() {
+    if (!this.#session) return;
+    this.#session = null;
+    await this.#send('/api/rest/signout', {});
+  }
+
+  async #send(path, form) {
+    // A form needs no preflight, and a GET without headers of its own neither.
+    const answer = await exchange(this.base + path, {timeout: this.timeout, ...(form && {method: 'POST', body: new URLSearchParams(form)})});
+    const ok = answer.status >= 200 && answer.status < 300;
+    let body;
+    try {
+      body = answer.json();
+    } catch (error) {
+      throw ok ? error : new SessionError(`WEDIA refused: ${answer.status}`, {status: answer.status});
+    }
+    // Some installations refuse with status 200: the member error decides.
+    if (ok && !body?.error) return body;
+    const code = String(body?.error ?? '');
+    const status = ok ? Number(code.split('/')[0]) || answer.status : answer.status;
+    throw new SessionError(`WEDIA refused: ${code || status} ${String(body?.message ?? '').slice(0, 200)}`, {code, status});
+  }
+
+  #check() {
+    if (!this.#session) throw new SessionError('nobody is signed in', {login: true});
+    return this.#session;
+  }
+}
+
+const over = (error) => new SessionError('the session is over; sign in again', {code: error.code, status: error.status, login: true, cause: error});
