@@ -15,10 +15,20 @@ import (
 // are called from one goroutine.
 type Ahead struct {
 	cancel   context.CancelFunc
-	runners  []*Runner
+	runners  []CaseRunner
 	verdicts map[*Case]chan Verdict
 	ended    chan struct{} // closed when no case is under way any more
 	used     Used          // known once it is closed
+}
+
+// CaseRunner carries one case after another out. *Runner is one.
+type CaseRunner interface {
+	// Run carries a case out and closes what it opened, also if ctx ends.
+	Run(ctx context.Context, c *Case) Verdict
+	// Used is what was done to the target so far.
+	Used() Used
+	// Close closes what is still open, and returns how many sessions could not be.
+	Close(ctx context.Context) int
 }
 
 // CanRunAhead reports whether the cases for a target may run side by side: where
@@ -35,15 +45,21 @@ func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners in
 	if !CanRunAhead(p.Target) {
 		return nil, fmt.Errorf("cases run side by side where each can have a world of its own, and no budget is set: not at %s", p.Target.URL.Redacted())
 	}
-	a := &Ahead{verdicts: make(map[*Case]chan Verdict, len(cases)), ended: make(chan struct{})}
+	var list []CaseRunner
 	for n := range max(1, min(runners, len(cases))) {
 		r, err := NewRunner(p, o)
 		if err != nil {
 			return nil, err
 		}
 		r.prefix += fmt.Sprintf("-%d", n+1) // of the names of its worlds
-		a.runners = append(a.runners, r)
+		list = append(list, r)
 	}
+	return AheadWith(ctx, cases, list), nil
+}
+
+// AheadWith is NewAhead with the runners given. They are the Ahead's from then on.
+func AheadWith(ctx context.Context, cases []*Case, runners []CaseRunner) *Ahead {
+	a := &Ahead{runners: runners, verdicts: make(map[*Case]chan Verdict, len(cases)), ended: make(chan struct{})}
 	turn := make(chan *Case, len(cases))
 	for _, c := range cases {
 		turn <- c
@@ -66,7 +82,7 @@ func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners in
 		working.Wait()
 		close(a.ended)
 	}()
-	return a, nil
+	return a
 }
 
 // Run returns the verdict of a case, once, and waits for it if need be. When ctx

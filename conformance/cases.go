@@ -159,24 +159,25 @@ func (st *step) cause() string {
 
 // weigh gives a case its severity and the rule that it is about.
 func (b *builder) weigh(x *Case, c *candidate) {
-	e := c.p.Evidence()
+	e, links := c.p.Evidence(), x.links
 	var m specs.Mark
 	pointer := c.p.Op.Pointer
 	if from := c.p.From(); len(from) > 0 {
 		pointer = from[len(from)-1]
 	}
 	if c.p.Failure != nil {
-		m = e.Part("refusal")
-		x.links = append(x.links[:len(x.links):len(x.links)], causeLinks(c.p)...)
+		var causes []link
+		m, causes = mustRefuse(c.p, e.Part("refusal"), links)
+		links = append(links[:len(links):len(links)], causes...)
 	} else {
 		m = accepted(c.p, e)
 	}
-	for _, l := range x.links {
+	for _, l := range links {
 		if l.law {
 			m = l.mark // it demands the answer, whatever that rests on by itself
 		}
 	}
-	for _, l := range x.links {
+	for _, l := range links {
 		if !l.law && l.mark.Level < m.Level {
 			m, pointer = l.mark, l.pointer
 		}
@@ -361,7 +362,7 @@ func lockLinks(c *specs.Contract, x *candidate) []link {
 	var out []link
 	for _, r := range x.filling.roles {
 		if r.Kind.Locks != nil {
-			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part(""), pointer: c.Record(r.Kind.Name).Pointer})
+			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part("refusal"), pointer: c.Record(r.Kind.Name).Pointer})
 			break
 		}
 	}
@@ -421,7 +422,7 @@ func (b *builder) refusal(op *specs.Operation, c *candidate) {
 	reason := c.p.Failure.Reason
 	if c.proof != nil {
 		cs := b.makeCase(c, "failure", fmt.Sprintf("%s refuses %s, which is not offered", op.ID, c.proof.As),
-			link{what: "the proof", mark: c.proof.Evidence.Part(""), pointer: c.proof.Pointer})
+			link{what: "the proof", mark: c.proof.Evidence.Part("refusal"), pointer: c.proof.Pointer, good: true})
 		b.add(cs, op.ID, "not-offered", slug(c.proof.As))
 		return
 	}

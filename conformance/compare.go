@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
@@ -26,7 +27,8 @@ type comparison struct {
 	wanted   *session.Rendered
 	evidence specs.Evidence
 	pointer  string // of the answer in the contract
-	cap      []link
+	links    []link // of the case
+	cap      []link // those, and the causes of a refusal
 	base     string
 	// slack is how far two times may lie apart.
 	slack time.Duration
@@ -34,18 +36,22 @@ type comparison struct {
 	out   []Mismatch
 }
 
-// add notes a mismatch. part is the part of the answer that the demand is of.
+// add notes a mismatch. m is what the demand rests on by itself.
 func (c *comparison) add(in, pointer, wanted, got string, m specs.Mark, rulePointer string) {
-	weight := m.Level
-	for _, l := range c.cap {
-		if l.mark.Level < weight {
-			weight, m = l.mark.Level, l.mark
+	c.capped(in, pointer, wanted, got, m, rulePointer, c.cap)
+}
+
+// capped notes a mismatch that weighs no more than the weakest of some links.
+func (c *comparison) capped(in, pointer, wanted, got string, m specs.Mark, rulePointer string, links []link) {
+	for _, l := range links {
+		if l.mark.Level < m.Level {
+			m = l.mark
 			if !l.law {
 				rulePointer = l.pointer
 			}
 		}
 	}
-	c.out = append(c.out, Mismatch{In: in, Pointer: pointer, Wanted: wanted, Got: got, Severity: SeverityOf(weight), Rule: c.plan.rule(rulePointer, m)})
+	c.out = append(c.out, Mismatch{In: in, Pointer: pointer, Wanted: wanted, Got: got, Severity: SeverityOf(m.Level), Rule: c.plan.rule(rulePointer, m)})
 }
 
 // part returns the evidence of the first of these parts that is named, or of the
@@ -65,9 +71,12 @@ func (c *comparison) nature(accepted specs.Mark) bool {
 	if refused == (c.p.Failure != nil) {
 		return true
 	}
-	wanted, m := "an answer ("+c.p.Outcome()+")", accepted
+	wanted, m, links := "an answer ("+c.p.Outcome()+")", accepted, c.links
 	if c.p.Failure != nil {
-		wanted, m = "a refusal ("+c.p.Failure.Reason+")", c.part("refusal")
+		var causes []link
+		wanted = "a refusal (" + c.p.Failure.Reason + ")"
+		m, causes = mustRefuse(c.p, c.part("refusal"), c.links)
+		links = append(links[:len(links):len(links)], causes...)
 	}
 	got := fmt.Sprintf("an answer, status %d", c.a.Status)
 	if refused {
@@ -76,12 +85,12 @@ func (c *comparison) nature(accepted specs.Mark) bool {
 			got += ", " + code
 		}
 	}
-	for _, l := range c.cap {
+	for _, l := range links {
 		if l.law {
 			m = l.mark
 		}
 	}
-	c.add("answer", "", wanted, got, m, c.pointer)
+	c.capped("answer", "", wanted, got, m, c.pointer, links)
 	return false
 }
 
@@ -94,6 +103,11 @@ func (c *comparison) codes(body any) string {
 		}
 	}
 	return strings.Join(out, ", ")
+}
+
+// at is what a part of the body rests on, general if it is not named.
+func (c *comparison) at(tokens []string, general string) specs.Mark {
+	return weight.At(c.evidence, specs.Location{Src: value.Pointer(tokens...), In: specs.InBody, Tokens: tokens}, general)
 }
 
 func (c *comparison) status() {
@@ -170,23 +184,24 @@ func (c *comparison) attributes(in string, w session.Cookie, got *http.Cookie) {
 	if err != nil {
 		return
 	}
-	m := w.Kind.Evidence.Part("")
 	pointer := "/x-session/cookies/" + strings.ReplaceAll(w.Name, "/", "~1")
-	say := func(name, wanted, got string) { c.add(in+" "+name, "", wanted, got, m, pointer) }
+	say := func(name, part, wanted, got string) {
+		c.add(in+" "+name, "", wanted, got, weight.Attribute(w.Kind, part), pointer)
+	}
 	if want.Path != "" && want.Path != got.Path {
-		say("Path", want.Path, orNone(got.Path))
+		say("Path", "path", want.Path, orNone(got.Path))
 	}
 	if want.HttpOnly && !got.HttpOnly {
-		say("HttpOnly", "there", "not there")
+		say("HttpOnly", "httpOnly", "there", "not there")
 	}
 	if want.Secure && !got.Secure {
-		say("Secure", "there", "not there")
+		say("Secure", "secure", "there", "not there")
 	}
 	if want.SameSite != got.SameSite && w.Kind.SameSite != "" {
-		say("SameSite", w.Kind.SameSite, orNone(sameSite(c.a.raw[w.Name])))
+		say("SameSite", "sameSite", w.Kind.SameSite, orNone(sameSite(c.a.raw[w.Name])))
 	}
 	if !w.Clear && want.MaxAge > 0 && abs(time.Duration(want.MaxAge-got.MaxAge)*time.Second) > c.slack {
-		say("Max-Age", strconv.Itoa(want.MaxAge), orNone(strings.TrimPrefix(strconv.Itoa(got.MaxAge), "0")))
+		say("Max-Age", "age", strconv.Itoa(want.MaxAge), orNone(strings.TrimPrefix(strconv.Itoa(got.MaxAge), "0")))
 	}
 }
 
@@ -231,7 +246,11 @@ func (c *comparison) body(pointer string) {
 	if pointer != "" {
 		if v, err := c.plan.Contract.Schemas.Compile(pointer, schema.Response); err == nil {
 			for _, f := range v.Validate(c.a.body) {
-				c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), c.part(f.Pointer, "shape"), c.pointer)
+				m := c.part(f.Pointer, "shape")
+				if tokens, err := value.SplitPointer(f.Pointer); err == nil {
+					m = c.at(tokens, "shape")
+				}
+				c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), m, c.pointer)
 			}
 		}
 	}
@@ -274,10 +293,7 @@ func (c *comparison) present(want, got any, at []string, done map[string]bool) {
 			continue
 		}
 		if !there {
-			mark := c.part(p, "shape")
-			if mark.Level > specs.Observed {
-				mark = specs.Mark{Level: specs.Observed, Sources: mark.Sources, Reason: "the documented example has it, and the schema does not require it"}
-			}
+			mark := weight.AtMostObserved(c.at(sub, "shape"), "the documented example has it, and the schema does not require it")
 			if m.Value != nil && !c.missing(p) {
 				c.add("body", p, clipped(show(m.Value)), "not there", mark, c.pointer)
 			}
@@ -340,7 +356,7 @@ const maxCompared = 32 << 10
 func (c *comparison) bound(b session.Bound, pointer string) {
 	want, wanted := value.Lookup(c.wanted.Body, b.Tokens)
 	got, there := value.Lookup(c.a.body, b.Tokens)
-	m := c.part(pointer, "values")
+	m := c.at(b.Tokens, "values")
 	switch {
 	case wanted && !there:
 		if !b.Known && !c.plan.Target.Complete {
@@ -447,9 +463,9 @@ func (c *comparison) members(done map[string]bool) {
 		if _, ok := want.([]any); ok {
 			return
 		}
-		m := c.part(p, "values")
-		if !codes[p] && m.Level > specs.Observed {
-			m = specs.Mark{Level: specs.Observed, Sources: m.Sources, Reason: "the documented example has it, and it is no code"}
+		m := c.at(at, "values")
+		if !codes[p] {
+			m = weight.AtMostObserved(m, "the documented example has it, and it is no code")
 		}
 		got, there := value.Lookup(c.a.body, at)
 		switch {

@@ -108,10 +108,11 @@ func (w whose) words() string {
 // what has become of each token: of the session, of another session of the same
 // account, of another account.
 func (b *builder) effects(op *specs.Operation, f *found) {
+	done := map[string]bool{}
 	if len(op.Ends)+len(op.Keeps)+len(op.Opens)+len(op.Issues) == 0 {
+		b.writes(op, f, done)
 		return
 	}
-	done := map[string]bool{}
 	for _, c := range f.bases() {
 		first := c.way
 		if len(first.steps) == 0 {
@@ -138,6 +139,23 @@ func (b *builder) effects(op *specs.Operation, f *found) {
 	}
 }
 
+// writes makes the case of an operation that only writes: what another account
+// has lives on.
+func (b *builder) writes(op *specs.Operation, f *found, done map[string]bool) {
+	if len(op.Sets)+len(op.Creates) == 0 {
+		return
+	}
+	for _, c := range f.bases() {
+		w := c.e.otherAccount(c.way)
+		if w == nil {
+			continue
+		}
+		if b.effect(c, w, otherAccount, 1, done); len(done) > 0 {
+			return
+		}
+	}
+}
+
 // severalLogins is how many logins stand before one that may end the oldest.
 const severalLogins = 3
 
@@ -147,12 +165,13 @@ func reachesSessions(op *specs.Operation) bool {
 }
 
 // otherAccount is a state in which somebody else is logged in, the same way if
-// there is one.
+// there is one; nil: nobody else can. Where nobody is logged in yet, anybody is
+// somebody else.
 func (e *explorer) otherAccount(w *way) *way {
 	var best *way
 	least := 0
 	for _, x := range e.ways {
-		if x == w || x.who == w.who || len(x.holds) == 0 {
+		if x == w || len(x.holds) == 0 || len(w.holds) > 0 && !otherThan(e.contract, x.who, w.who) {
 			continue
 		}
 		n := 10 * sharedFacts(x.who, w.who)
@@ -164,6 +183,51 @@ func (e *explorer) otherAccount(w *way) *way {
 		}
 	}
 	return best
+}
+
+// otherThan reports whether two sessions, as who says it, are of two accounts:
+// they share no record that has a secret. A tenant, which many share, has none,
+// and whoever comes by another profile is who he was. If no record of a session
+// has a secret, each counts.
+func otherThan(c *specs.Contract, a, b string) bool {
+	accounts := map[string]bool{}
+	for _, f := range AccountFacts(c) {
+		accounts[f.Name] = true
+	}
+	some := false
+	facts := strings.Fields(b)
+	for f := range strings.FieldsSeq(a) {
+		if name, _, _ := strings.Cut(f, "="); accounts[name] {
+			if slices.Contains(facts, f) {
+				return false
+			}
+			some = true
+		}
+	}
+	return some
+}
+
+// AccountFacts are the facts of a session that name who has logged in: records
+// with a secret, or all records if none has one.
+func AccountFacts(c *specs.Contract) []specs.Fact {
+	var out, records []specs.Fact
+	for _, f := range c.Session.Facts {
+		k := c.Record(f.Record)
+		if k == nil {
+			continue
+		}
+		records = append(records, f)
+		for _, x := range k.Fields {
+			if x.Secret {
+				out = append(out, f)
+				break
+			}
+		}
+	}
+	if len(out) == 0 {
+		return records
+	}
+	return out
 }
 
 // sharedFacts is how many things two sessions hold both.
@@ -301,7 +365,7 @@ func (b *builder) survival(c *candidate, steps []*step, s *slot, alive bool, of 
 			return
 		}
 		for _, e := range list {
-			if m := e.Evidence.Part(""); m.Level >= out.mark.Level && x.p.Holds(e.When, nil) && covers(x.p.Eval(e.What), t) {
+			if m := e.Evidence.Part("refusal"); m.Level >= out.mark.Level && x.p.Holds(e.When, nil) && covers(x.p.Eval(e.What), t) {
 				out.mark, out.pointer = m, e.What.Pointer
 			}
 		}

@@ -15,6 +15,8 @@ import (
 func (b *builder) laws(op *specs.Operation, f *found) {
 	b.neverMixed(op, f)
 	b.refusedChangesNothing(op, f)
+	b.refusedIsUndone(op, f)
+	b.deadEverywhere(op, f)
 	b.sameInEveryForm(op, f)
 	b.onceOnly(op, f)
 	b.usedTwice(op, f)
@@ -76,6 +78,9 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 	}
 	reads := len(op.Ends)+len(op.Opens)+len(op.Issues)+len(op.Sets)+len(op.Creates) == 0
 	done := map[string]bool{}
+	if b.goodAfterBad(op, f) {
+		done["token"], done["request"] = true, true
+	}
 	// First those that are refused although the session is known: a server that
 	// spoils something then has something to spoil.
 	for _, known := range []bool{true, false} {
@@ -89,8 +94,8 @@ func (b *builder) refusedChangesNothing(op *specs.Operation, f *found) {
 				continue
 			}
 			made := false
-			if h := f.held[k]; known && h != nil && h != r && h.dead == nil && h.settings == nil {
-				made = b.refusedThen(op, h, bases, class)
+			if h := f.held[k]; known && h != nil && h.dead == nil && h.settings == nil {
+				made = h != r && b.refusedThen(op, h, bases, class) || b.stillLives(op, h)
 			}
 			if !made && !b.refusedThen(op, r, bases, class) {
 				continue
@@ -123,7 +128,7 @@ func (b *builder) refusedThen(op *specs.Operation, r *candidate, bases []*candid
 			continue
 		}
 		cs := b.caseOf(append(steps, x.step("")), x, "law", fmt.Sprintf("%s succeeds after it was refused for %s", op.ID, r.p.Failure.Reason),
-			lawOf("a refused request changes nothing"))
+			lawOf(nothingChanged))
 		b.add(cs, op.ID, "law.refused-changes-nothing", slug(class))
 		return true
 	}
@@ -292,12 +297,12 @@ const maxKeptTries = 12
 func setLinks(op *specs.Operation) []link {
 	out := link{what: "what is written", mark: specs.Mark{Level: specs.Inferred, Reason: "the contract does not say what it rests on"}, pointer: op.Pointer + "/x-session"}
 	for _, s := range op.Sets {
-		if m := s.Evidence.Part(""); m.Level > out.mark.Level {
+		if m := s.Evidence.Part("values"); m.Level > out.mark.Level {
 			out.mark = m
 		}
 	}
 	for _, c := range op.Creates {
-		if m := c.Evidence.Part(""); m.Level > out.mark.Level {
+		if m := c.Evidence.Part("values"); m.Level > out.mark.Level {
 			out.mark = m
 		}
 	}

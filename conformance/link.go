@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -15,15 +17,15 @@ type link struct {
 	pointer string
 	// law: it is no fact of the contract, but holds for every contract.
 	law bool
+	// good: nothing is wrong with the credential that is refused, so that no law
+	// forbids to accept it.
+	good bool
 }
-
-// lawPrefix begins what is said of a law in the place of evidence: it is none.
-const lawPrefix = "law: "
 
 // lawOf is a law of this suite: what no source needs to say. It weighs as much as
 // what is documented.
 func lawOf(says string) link {
-	return link{what: "a law", mark: specs.Mark{Level: specs.Documented, Reason: lawPrefix + says}, law: true}
+	return link{what: "a law", mark: weight.Law(says), law: true}
 }
 
 // endLinks are the links of a token's death by an operation: the effects that
@@ -35,7 +37,7 @@ func endLinks(end, dead *candidate) []link {
 	}
 	for _, x := range end.request.op.Op.Ends {
 		if covers(end.p.Eval(x.What), t) && end.p.Holds(x.When, nil) {
-			m := x.Evidence.Part("")
+			m := x.Evidence.Part("refusal")
 			return []link{{what: "what " + end.request.op.Op.ID + " ends", mark: m, pointer: x.What.Pointer}}
 		}
 	}
@@ -90,10 +92,37 @@ func causeLinks(p *predicted) []link {
 	return nil
 }
 
+// mustRefuse is what it rests on that a request is refused at all, however: a law,
+// or the entry that answers it; and the further links of that. chain is what else
+// it hangs on.
+func mustRefuse(p *predicted, entry specs.Mark, chain []link) (specs.Mark, []link) {
+	f := p.Failure
+	links := causeLinks(p)
+	_, never := weight.Never(f.Reason)
+	if !never || slices.ContainsFunc(chain, func(l link) bool { return l.good }) {
+		return entry, links
+	}
+	if !strings.HasPrefix(f.Reason, "token.") {
+		links = nil // the cause is the proof, of which the law asks less
+	}
+	var proof *specs.Mark
+	e, pointer := f.Cause()
+	if e.Given() {
+		m := e.Part("refusal")
+		proof = &m
+	}
+	marks := weight.Refused(f.Reason, entry, proof)
+	for _, m := range marks[1:] {
+		links = append(links, link{what: "the proof", mark: m, pointer: pointer})
+	}
+	return marks[0], links
+}
+
 // level is how much a candidate's refusal weighs.
 func (c *candidate) level() specs.Level {
-	out := c.p.Evidence().Part("refusal").Level
-	for _, l := range append(causeLinks(c.p), c.links...) {
+	m, links := mustRefuse(c.p, c.p.Evidence().Part("refusal"), c.links)
+	out := m.Level
+	for _, l := range append(links, c.links...) {
 		out = min(out, l.mark.Level)
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
@@ -138,7 +139,7 @@ func unlike(c *specs.Contract, a, b map[string]any) bool {
 // shared notes that a log-in gave the token of another account.
 func (x *run) shared(c *comparison, st *step, kind string, last bool) {
 	if last {
-		c.add("token "+kind, "", "one of its own", "the one that another account was given before", specs.Mark{Level: specs.Documented, Reason: lawPrefix + ownToken}, c.pointer)
+		c.add("token "+kind, "", "one of its own", "the one that another account was given before", weight.Law(ownToken), c.pointer)
 		return
 	}
 	x.moot = fmt.Sprintf("%s gave two accounts the same token %s, so that nothing can be told of either", st.called(), kind)

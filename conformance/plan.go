@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
@@ -34,6 +35,16 @@ type Missing struct {
 	Reason    string `json:"reason"`
 }
 
+// PlanOf is a plan of cases that were made elsewhere, for a runner that knows
+// them; a Runner of this package does not.
+func PlanOf(c *specs.Contract, t *Target, cases []*Case) *Plan {
+	p := &Plan{Contract: c, Target: t, Cases: cases, byID: make(map[string]*Case, len(cases))}
+	for _, x := range cases {
+		p.byID[x.ID] = x
+	}
+	return p
+}
+
 // Case returns the case with this id, or nil.
 func (p *Plan) Case(id string) *Case { return p.byID[id] }
 
@@ -47,7 +58,7 @@ func (p *Plan) rule(pointer string, m specs.Mark) Rule {
 		r.Evidence += " " + strings.Join(m.Sources, " ")
 	}
 	switch {
-	case strings.HasPrefix(m.Reason, lawPrefix):
+	case strings.HasPrefix(m.Reason, weight.LawPrefix):
 		r.Evidence = m.Reason
 	case m.Reason != "":
 		r.Evidence += " " + m.Reason

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -293,7 +294,11 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		x.verdict(c.out)
 		return true
 	}
-	if !went {
+	switch {
+	case went:
+	case st.judged:
+		x.verdict(c.out)
+	default:
 		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(otherwise(st, c.out))
 	}
 	return went
@@ -346,7 +351,11 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 		a := readAnswer(reply, st.request.op, p.Decision, status, p.typ)
 		x.answers = append(x.answers, a)
 		x.conceal(st.request.op.Op, a)
-		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, cap: x.c.links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
+		links := x.c.links
+		if st.judged {
+			links = st.links
+		}
+		c = &comparison{plan: x.r.plan, p: p, op: st.request.op, a: a, links: links, cap: links, base: s.to.root + s.to.base, now: s.now, slack: x.slack(reply)}
 		refused := a.refuses(x.r.plan.Contract, p.Decision)
 		x.moot, x.moved = "", false
 		if refused {
@@ -425,19 +434,11 @@ func (c *comparison) ground(problem bool) {
 // accepted is what the demand rests on that a request is accepted: what its
 // proof rests on, or the documented answer.
 func accepted(p *predicted, e specs.Evidence) specs.Mark {
-	best := specs.Mark{Level: specs.Inferred, Reason: "no source says it"}
-	if e.Whole != nil {
-		best = *e.Whole
-	}
-	for _, m := range e.Parts {
-		if m.Level > best.Level || best.Sources == nil && m.Level == best.Level {
-			best = m
-		}
-	}
+	best := weight.Accepts(e)
 	proofs := p.Proofs()
 	var weakest *specs.Mark
 	for _, x := range proofs {
-		m := x.Evidence.Part("")
+		m := x.Evidence.Part("refusal")
 		if weakest == nil || m.Level < weakest.Level {
 			weakest = &m
 		}

@@ -526,6 +526,24 @@ func (e *explorer) expired(f *found, c *candidate, t placed, k *specs.TokenKind)
 		}
 		f.add(x)
 	}
+	if d := e.forgottenAfter(c.way, t.slot); d > 0 {
+		if x := e.waited(c, t.slot, d); x != nil && x.p.Failure != nil {
+			x.how = "when the token " + k.Name + " is forgotten"
+			f.add(x)
+		}
+	}
+}
+
+// forgottenAfter is how long after its end a token is forgotten; 0: never.
+func (e *explorer) forgottenAfter(w *way, s *slot) time.Duration {
+	var d time.Duration
+	w.shadow.store.Update(func(tx session.Tx) {
+		thing, err := w.shadow.thing(s, tx)
+		if t, ok := thing.(*session.Token); err == nil && ok {
+			d = t.Forget
+		}
+	})
+	return d
 }
 
 // waited tries a request some time after the end of a token.
@@ -586,10 +604,10 @@ func (e *explorer) revoked(f *found, c *candidate, t placed) {
 			}
 			f.add(x)
 		}
-		if x == nil || x.p.Failure == nil || !strings.HasPrefix(x.p.Failure.Reason, "token.revoked") {
-			continue
+		// Another one may be better founded.
+		if x != nil && x.p.Failure != nil && strings.HasPrefix(x.p.Failure.Reason, "token.revoked") && x.level() == specs.Documented {
+			return
 		}
-		return
 	}
 }
 

@@ -33,6 +33,10 @@ type step struct {
 	writes []string
 	// parallel: the request is sent several times at once.
 	parallel bool
+	// judged: whether it is accepted is judged, although other steps follow; links
+	// are what that hangs on.
+	judged bool
+	links  []link
 }
 
 // shadow is what is known of the target's state: the machine of the contract

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
@@ -14,7 +15,7 @@ import (
 // exists makes the mutant without the operation.
 func (m *maker) exists() {
 	c, op := m.c, m.op
-	r := m.rule(op.Pointer, op.Line, works(op))
+	r := m.rule(op.Pointer, op.Line, weight.Works(op))
 	m.add("operation-lost", op.ID, "", fmt.Sprintf("%s %s is not there.", op.Method, op.Path), r,
 		func() *specs.Contract { return c.WithoutOperation(op.ID) })
 	if op.Offered == nil {
@@ -37,7 +38,7 @@ func (m *maker) answers() {
 		for _, a := range op.Answers {
 			marks = append(marks, a.Evidence.Part("values"))
 		}
-		m.add("resumes-lost", op.ID, "", op.ID+" goes on speaking for the session that it ended.", m.rule(op.Resumes.Pointer, op.Resumes.Line, works(op), strongest(marks)),
+		m.add("resumes-lost", op.ID, "", op.ID+" goes on speaking for the session that it ended.", m.rule(op.Resumes.Pointer, op.Resumes.Line, weight.Works(op), weight.Strongest(marks)),
 			m.with(func(o *specs.Operation) { o.Resumes = nil }))
 	}
 	for i, a := range op.Answers {
@@ -45,9 +46,9 @@ func (m *maker) answers() {
 		r := func(at specs.Location, parts ...string) rule {
 			marks := make([]specs.Mark, 0, len(parts))
 			for _, p := range parts {
-				marks = append(marks, mark(a.Evidence, at, p))
+				marks = append(marks, weight.At(a.Evidence, at, p))
 			}
-			return m.rule(a.Pointer, a.Line, strongest(marks))
+			return m.rule(a.Pointer, a.Line, weight.Strongest(marks))
 		}
 		if len(op.Answers) > 1 && !m.hasTwin(a) && !isNothing(a) {
 			lost := m.rule(a.Pointer, a.Line)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -41,35 +42,8 @@ func (m *maker) rule(pointer string, line int, marks ...specs.Mark) rule {
 	return rule{pointer: pointer, line: line, marks: marks}
 }
 
-// weakest is the mark that decides: a chain holds as much as its weakest link.
-func weakest(marks []specs.Mark) specs.Mark {
-	if len(marks) == 0 {
-		return specs.Mark{Level: specs.Inferred, Reason: "no source says it"}
-	}
-	out := marks[0]
-	for _, x := range marks[1:] {
-		if x.Level < out.Level {
-			out = x
-		}
-	}
-	return out
-}
-
-func strongest(marks []specs.Mark) specs.Mark {
-	if len(marks) == 0 {
-		return weakest(nil)
-	}
-	out := marks[0]
-	for _, x := range marks[1:] {
-		if x.Level > out.Level {
-			out = x
-		}
-	}
-	return out
-}
-
 func (m *maker) described(r rule) conformance.Rule {
-	mark := weakest(r.marks)
+	mark := weight.Weakest(r.marks)
 	out := conformance.Rule{Pointer: r.pointer, File: m.c.Doc.Name, Line: r.line, Evidence: mark.Level.String()}
 	if out.Line == 0 {
 		out.Line = m.c.Doc.Line(r.pointer)
@@ -77,7 +51,7 @@ func (m *maker) described(r rule) conformance.Rule {
 	if mark.Reason != "" {
 		out.Evidence += " " + mark.Reason
 	}
-	if strings.HasPrefix(mark.Reason, "law: ") {
+	if strings.HasPrefix(mark.Reason, weight.LawPrefix) {
 		out.Evidence = mark.Reason
 	}
 	for _, s := range mark.Sources {
@@ -130,7 +104,7 @@ func (m *maker) put(x Mutant, subject, detail string, r rule, when []condition) 
 	}
 	x.Dormant = x.Why != ""
 	x.Profile, x.Settings = c.profile, c.settings
-	x.Severity, x.Rule = conformance.SeverityOf(weakest(r.marks).Level), m.described(r)
+	x.Severity, x.Rule = conformance.SeverityOf(weight.Weakest(r.marks).Level), m.described(r)
 	m.out = append(m.out, x)
 	return &m.out[len(m.out)-1]
 }

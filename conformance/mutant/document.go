@@ -7,6 +7,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -54,9 +55,9 @@ func (m *maker) document() {
 func (m *maker) refusalsAtLarge() {
 	marks := make([]specs.Mark, 0, len(m.refusals))
 	for _, r := range m.refusals {
-		marks = append(marks, weakest(r.rule("shape").marks))
+		marks = append(marks, weight.Weakest(r.rule("shape").marks))
 	}
-	r := m.rule("/x-session/failures", 0, strongest(marks))
+	r := m.rule("/x-session/failures", 0, weight.Strongest(marks))
 	refused := func(kind, detail, says string, change func(*answer)) {
 		o := m.origin
 		m.put(Mutant{Kind: kind, Says: says, answer: func(op *specs.Operation, outcome string, a *answer) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -15,11 +16,11 @@ func (m *maker) needs() {
 	op := m.op
 	for i, n := range op.Needs {
 		refused := m.refusal(op, n.Else)
-		r := refused.rule("refusal", n.Evidence.Part("refusal"))
+		r := refused.unless(n.Evidence.Part("refusal"))
 		if !r.none && !m.onlyThis(op, i) {
 			// Who is refused for it is refused for something else, too: only how differs.
-			r = refused.rule("refusal", n.Evidence.Part("refusal"), strongest([]specs.Mark{
-				strongest(refused.rule("status").marks), strongest(refused.rule("values").marks),
+			r = refused.rule("refusal", n.Evidence.Part("refusal"), weight.Strongest([]specs.Mark{
+				weight.Strongest(refused.rule("status").marks), weight.Strongest(refused.rule("values").marks),
 			}))
 		}
 		r.pointer, r.line = n.That.Pointer, n.That.Line
@@ -27,7 +28,7 @@ func (m *maker) needs() {
 			m.with(func(o *specs.Operation) { o.Needs = without(op.Needs, i) }), m.gate.mayNot(op, n.That))
 		refuse := *n
 		refuse.That = &specs.Expr{Src: "false", Pointer: n.That.Pointer, Line: n.That.Line}
-		m.add("need-refuses", op.ID, n.Else, fmt.Sprintf("%s refuses everybody as %s.", op.ID, n.Else), m.rule(n.That.Pointer, n.That.Line, works(op)),
+		m.add("need-refuses", op.ID, n.Else, fmt.Sprintf("%s refuses everybody as %s.", op.ID, n.Else), m.rule(n.That.Pointer, n.That.Line, weight.Works(op)),
 			m.with(func(o *specs.Operation) { o.Needs = replaced(op.Needs, i, &refuse) }), m.gate.may(op, n.That))
 	}
 }
@@ -127,7 +128,7 @@ func (m *maker) effects() {
 func (m *maker) issue(i int, x *specs.Issue) {
 	op, kind := m.op, x.Token.Name
 	when := m.gate.may(op, x.When)
-	r := m.rule(op.Pointer+"/x-session/issues", 0, works(op))
+	r := m.rule(op.Pointer+"/x-session/issues", 0, weight.Works(op))
 	told := m.rule(r.pointer, 0)
 	told.under = func(settings map[string]any) []specs.Mark { return m.tellsToken(op, kind, settings) }
 	onlyThen := m.rule(r.pointer, 0)
@@ -223,9 +224,9 @@ func (m *maker) onlyThen(op *specs.Operation, kind string, settings map[string]a
 			switch {
 			case !m.speaks(op, b.Value, textOf(kind)):
 			case b.At.In == specs.InBody:
-				marks = append(marks, mark(a.Evidence, b.At, "values"))
+				marks = append(marks, weight.At(a.Evidence, b.At, "values"))
 			default:
-				marks = append(marks, unsaid("a cookie more is not forbidden anywhere"))
+				marks = append(marks, weight.Unsaid("a cookie more is not forbidden anywhere"))
 			}
 		}
 	}
@@ -235,26 +236,26 @@ func (m *maker) onlyThen(op *specs.Operation, kind string, settings map[string]a
 // lifeShows is what it rests on that another end of a token is noticed: it is
 // told, or comes too late, or too early.
 func (m *maker) lifeShows(k *specs.TokenKind, issuers []*specs.Operation) specs.Mark {
-	return strongest([]specs.Mark{m.endTold(k, issuers), m.bestRefusal("token.expired." + k.Name), m.protected(k.Name)})
+	return weight.Strongest([]specs.Mark{m.endTold(k, issuers), m.bestRefusal("token.expired." + k.Name), m.protected(k.Name)})
 }
 
 // repeated is the rule that an operation does not give the token back that it was
 // sent: because that one is used up, replaced or ended by it.
 func (m *maker) repeated(x *specs.Issue) rule {
 	op, k := m.op, x.Token
-	marks := []specs.Mark{unsaid("no source says that it is another one")}
+	marks := []specs.Mark{weight.Unsaid("no source says that it is another one")}
 	if k.Once {
-		marks = append(marks, weakest([]specs.Mark{k.Evidence.Part("use"), m.bestRefusal("token.consumed." + k.Name)}))
+		marks = append(marks, weight.Weakest([]specs.Mark{k.Evidence.Part("use"), m.bestRefusal("token.consumed." + k.Name)}))
 	}
 	if k.Limit != nil && k.Limit.Replace {
-		marks = append(marks, weakest([]specs.Mark{k.Evidence.Part("limit"), m.bestRefusal("token.replaced." + k.Name)}))
+		marks = append(marks, weight.Weakest([]specs.Mark{k.Evidence.Part("limit"), m.bestRefusal("token.replaced." + k.Name)}))
 	}
 	for _, e := range op.Ends {
 		if slices.Contains(m.kindsIn(e.What), k.Name) {
-			marks = append(marks, weakest([]specs.Mark{e.Evidence.Part("refusal"), m.bestRefusal("token.revoked." + k.Name)}))
+			marks = append(marks, weight.Weakest([]specs.Mark{e.Evidence.Part("refusal"), m.bestRefusal("token.revoked." + k.Name)}))
 		}
 	}
-	return m.rule(op.Pointer+"/x-session/issues", 0, works(op), strongest(marks))
+	return m.rule(op.Pointer+"/x-session/issues", 0, weight.Works(op), weight.Strongest(marks))
 }
 
 // takes reports whether the operation takes a token of that kind itself.
@@ -273,7 +274,7 @@ func (m *maker) takes(kind string) bool {
 func (m *maker) open(i int, o *specs.Open) {
 	op := m.op
 	when := m.gate.may(op, o.When)
-	r := m.rule(op.Pointer+"/x-session/opens", 0, works(op), m.protected(""))
+	r := m.rule(op.Pointer+"/x-session/opens", 0, weight.Works(op), m.protected(""))
 	if o.Over != nil {
 		m.add("over-lost", op.ID, o.Over.Src, op.ID+" forgets the session below the one that it opens.", r, m.with(func(x *specs.Operation) {
 			c := *o

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
@@ -138,7 +139,22 @@ func (r *refusal) rule(part string, links ...specs.Mark) rule {
 	for _, e := range r.top {
 		marks = append(marks, e.Evidence.Part(part))
 	}
-	return rule{pointer: r.top[0].Pointer, line: r.top[0].Line, marks: append(slices.Clone(links), strongest(marks))}
+	best := []specs.Mark{weight.Strongest(marks)}
+	if part == "refusal" {
+		best = weight.Refused(r.reason, best[0], nil)
+	}
+	return rule{pointer: r.top[0].Pointer, line: r.top[0].Line, marks: append(slices.Clone(links), best...)}
+}
+
+// unless is that a reason refuses whoever does not fulfil a proof or a condition,
+// which rests on something itself, with further links of the chain.
+func (r *refusal) unless(fulfilled specs.Mark, links ...specs.Mark) rule {
+	out := r.rule("refusal", links...)
+	if !out.none {
+		entry := out.marks[len(out.marks)-1]
+		out.marks = append(slices.Clone(links), weight.Refused(r.reason, entry, &fulfilled)...)
+	}
+	return out
 }
 
 // failures makes the mutants of the entries of all failure tables. An entry is
@@ -208,17 +224,17 @@ func heaviest(e *specs.FailureEntry, list []*refusal, at specs.Location, parts .
 		for _, t := range r.top {
 			best := make([]specs.Mark, 0, len(parts))
 			for _, p := range parts {
-				best = append(best, mark(t.Evidence, at, p))
+				best = append(best, weight.At(t.Evidence, at, p))
 			}
-			chain := []specs.Mark{strongest(best), t.Evidence.Part("refusal")}
+			chain := []specs.Mark{weight.Strongest(best), t.Evidence.Part("refusal")}
 			if len(r.causes) > 0 {
-				chain = append(chain, strongest(r.causes))
+				chain = append(chain, weight.Strongest(r.causes))
 			}
-			own = append(own, weakest(chain))
+			own = append(own, weight.Weakest(chain))
 		}
-		marks = append(marks, strongest(own))
+		marks = append(marks, weight.Strongest(own))
 	}
-	return rule{pointer: e.Pointer, line: e.Line, marks: []specs.Mark{strongest(marks)}}
+	return rule{pointer: e.Pointer, line: e.Line, marks: []specs.Mark{weight.Strongest(marks)}}
 }
 
 func (m *maker) entry(e *specs.FailureEntry, owner, reason string, put func(*specs.FailureEntry) func() *specs.Contract, when condition) {

@@ -10,6 +10,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -150,11 +151,11 @@ func (g *gate) heaviest(conditions []condition, r rule) (choice, []specs.Mark, b
 		if len(under) == 0 {
 			continue
 		}
-		all := append(slices.Clone(r.marks), strongest(under))
-		if marks == nil || weakest(all).Level > weakest(marks).Level {
+		all := append(slices.Clone(r.marks), weight.Strongest(under))
+		if marks == nil || weight.Weakest(all).Level > weight.Weakest(marks).Level {
 			best, marks = c, all
 		}
-		if weakest(marks).Level == specs.Documented {
+		if weight.Weakest(marks).Level == specs.Documented {
 			break
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
@@ -22,18 +24,18 @@ func (m *maker) protected(kind string) specs.Mark {
 				return isToken(b) && (kind == "" || slices.ContainsFunc(b.Alts, func(x *specs.Target) bool { return x.Token == kind }))
 			})
 			if takes {
-				marks = append(marks, weakest([]specs.Mark{p.Evidence.Part("refusal"), works(op)}))
+				marks = append(marks, weight.Weakest([]specs.Mark{p.Evidence.Part("refusal"), weight.Works(op)}))
 			}
 		})
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // laws makes the mutants of what holds without being said: nothing ends but what
 // is ended, nobody is somebody else, a refusal changes nothing.
 func (m *maker) laws() {
 	op := m.op
-	r := m.rule(op.Pointer, op.Line, works(op), m.protected(""))
+	r := m.rule(op.Pointer, op.Line, weight.Works(op), m.protected(""))
 	if len(m.c.Tokens) == 0 {
 		return
 	}
@@ -57,7 +59,7 @@ func (m *maker) laws() {
 			// It cannot be called again as it was.
 			used.marks = append(slices.Clone(r.marks), m.spared(op, expression("session")))
 		case !op.Anonymous && !m.usesUp():
-			used.marks = []specs.Mark{lawful("a token that is not for single use is not used up")}
+			used.marks = []specs.Mark{weight.Law("a token that is not for single use is not used up")}
 		}
 		m.put(Mutant{Kind: "use-ends-session", Says: op.ID + " ends the session that calls it.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			if d.Failure == nil {
@@ -70,7 +72,7 @@ func (m *maker) laws() {
 			return d
 		})}, op.ID, "", used, when)
 	}
-	refused := m.rule(op.Pointer, op.Line, lawful("a refused request changes nothing"))
+	refused := m.rule(op.Pointer, op.Line, weight.Law("a refused request changes nothing"))
 	if !slices.ContainsFunc(m.gate.all, func(c choice) bool { return m.refusesKnown(c.values) }) {
 		refused.asleep = "it refuses only whom it does not know, or whose record forbids it: nothing else can be wrong with a request"
 	}
@@ -136,6 +138,9 @@ func (m *maker) afterRefusal(r rule, when []condition) {
 // ends makes the mutants that end too much.
 func (m *maker) ends(r rule) {
 	op := m.op
+	// Nobody is logged in who calls it: whoever is, is somebody else.
+	nobody := len(op.Opens) == 0
+	proofs(op, func(p *specs.Proof, _ bool) { nobody = nobody && !slices.ContainsFunc(binds(p), isToken) })
 	kill := func(kind, says string, r rule, which func(t *turn, s *session.Session, mine []*session.Session) bool) {
 		m.put(Mutant{Kind: kind, Says: says, twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			if d.Failure != nil {
@@ -152,7 +157,7 @@ func (m *maker) ends(r rule) {
 			}
 			for _, s := range t.sessions() {
 				own := slices.ContainsFunc(mine, func(x *session.Session) bool { return x.ID == s.ID })
-				if !own && len(mine) > 0 && which(t, s, mine) {
+				if !own && (len(mine) > 0 || nobody) && which(t, s, mine) {
 					d.Ends = append(d.Ends, s)
 				}
 			}
@@ -170,7 +175,7 @@ func (m *maker) ends(r rule) {
 		return false
 	}
 	// What ends everywhere by contract is no deviation.
-	if !slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool { return strings.HasSuffix(e.What.Src, ".sessions") }) {
+	if !nobody && !slices.ContainsFunc(op.Ends, func(e *specs.Effect) bool { return strings.HasSuffix(e.What.Src, ".sessions") }) {
 		// That others of the same user live on is said by keeps, or not at all.
 		said := specs.Mark{Level: specs.Inferred, Reason: "the contract does not say that they live on"}
 		for _, k := range op.Keeps {
@@ -181,35 +186,15 @@ func (m *maker) ends(r rule) {
 		kept := m.rule(r.pointer, r.line, append(slices.Clone(r.marks), said)...)
 		kill("kills-same-user", op.ID+" ends the other sessions of the same user.", kept, alike)
 	}
-	others := m.rule(op.Pointer, op.Line, lawful("what one account does ends nothing of another's"))
+	others := m.rule(op.Pointer, op.Line, weight.Law("what one account does ends nothing of another's"))
 	if m.single() {
 		others.asleep = "only one account can log in"
 	}
 	kill("kills-others", op.ID+" ends the sessions of all other users.", others, func(t *turn, s *session.Session, mine []*session.Session) bool { return !alike(t, s, mine) })
 }
 
-// accounts are the facts of a session that name who logged in: records with a
-// secret. A tenant, which many share, is none.
-func (m *maker) accounts() []specs.Fact {
-	var out, records []specs.Fact
-	for _, f := range m.c.Session.Facts {
-		k := m.c.Record(f.Record)
-		if k == nil {
-			continue
-		}
-		records = append(records, f)
-		for _, x := range k.Fields {
-			if x.Secret {
-				out = append(out, f)
-				break
-			}
-		}
-	}
-	if len(out) == 0 {
-		return records
-	}
-	return out
-}
+// accounts are the facts of a session that name who logged in.
+func (m *maker) accounts() []specs.Fact { return conformance.AccountFacts(m.c) }
 
 // refusesKnown reports whether the operation can refuse somebody whose tokens are
 // good, under some settings: for a condition, for what else is sent, for a body or parameter that does
@@ -281,7 +266,7 @@ func (m *maker) tellsOfCaller() specs.Mark {
 			return ok || root == "session"
 		})...)
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // single reports whether no two accounts of the demo world can log in.

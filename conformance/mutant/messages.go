@@ -11,6 +11,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/fixtures"
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/schema"
@@ -32,13 +33,13 @@ func (m *maker) messages() {
 		r := func(at specs.Location, parts ...string) rule {
 			marks := make([]specs.Mark, 0, len(parts))
 			for _, p := range parts {
-				marks = append(marks, mark(a.Evidence, at, p))
+				marks = append(marks, weight.At(a.Evidence, at, p))
 			}
-			return m.rule(a.Pointer, a.Line, strongest(marks))
+			return m.rule(a.Pointer, a.Line, weight.Strongest(marks))
 		}
 		m.answered("status-changed", outcome, fmt.Sprintf("%s of %s has another status, a success like the documented one.", outcome, op.ID), r(specs.Location{}, "status"), when,
 			func(x *answer) { x.Status = neighbour(x.Status) })
-		m.answered("success-as-error", outcome, fmt.Sprintf("%s of %s comes with status 500.", outcome, op.ID), m.rule(a.Pointer, a.Line, accepts(a)), when,
+		m.answered("success-as-error", outcome, fmt.Sprintf("%s of %s comes with status 500.", outcome, op.ID), m.rule(a.Pointer, a.Line, weight.Accepts(a.Evidence)), when,
 			func(x *answer) { x.Status = http.StatusInternalServerError })
 		if a.Example == nil && a.Sample == nil {
 			m.answered("body-added", outcome, fmt.Sprintf("%s of %s has a body, where none is documented.", outcome, op.ID), r(specs.Location{}, "shape"), when, func(x *answer) {
@@ -208,18 +209,18 @@ func (m *maker) gone(a *specs.Answer, tokens []string, bound, under, needed bool
 	at := pointerAt(tokens)
 	var marks []specs.Mark
 	if bound {
-		marks = append(marks, mark(a.Evidence, at, "values"), mark(a.Evidence, at, "shape"))
+		marks = append(marks, weight.At(a.Evidence, at, "values"), weight.At(a.Evidence, at, "shape"))
 	}
 	for n := len(tokens) - 1; under && n >= 0; n-- {
 		if above := pointerAt(tokens[:n]); m.isBound(a, above) || n == 0 {
-			marks = append(marks, mark(a.Evidence, above, "values"))
+			marks = append(marks, weight.At(a.Evidence, above, "values"))
 			break
 		}
 	}
 	if needed {
-		marks = append(marks, mark(a.Evidence, at, "shape"))
+		marks = append(marks, weight.At(a.Evidence, at, "shape"))
 	}
-	return m.rule(a.Pointer, a.Line, strongest(marks))
+	return m.rule(a.Pointer, a.Line, weight.Strongest(marks))
 }
 
 // mayBe is the condition that a member may be there: what a binding at it, or
@@ -492,9 +493,9 @@ func (m *maker) negotiation() {
 	ask := func(kind, typ, says string) {
 		shapes := make([]specs.Mark, 0, len(op.Answers))
 		for _, a := range op.Answers {
-			shapes = append(shapes, mark(a.Evidence, contentType(), typePart(a)))
+			shapes = append(shapes, weight.At(a.Evidence, contentType(), typePart(a)))
 		}
-		r := m.rule(op.Pointer+"/responses", op.Line, strongest(shapes))
+		r := m.rule(op.Pointer+"/responses", op.Line, weight.Strongest(shapes))
 		if m.c.Media != nil {
 			return // it has the last word, whatever Accept says
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
@@ -19,18 +20,18 @@ func (m *maker) proofs() {
 			break
 		}
 		name, mark := alternativeName(alt)
-		m.add("proof-lost", op.ID, name, fmt.Sprintf("%s does not take %s.", op.ID, name), m.rule(alt[0].Pointer, alt[0].Line, mark, works(op)),
+		m.add("proof-lost", op.ID, name, fmt.Sprintf("%s does not take %s.", op.ID, name), m.rule(alt[0].Pointer, alt[0].Line, mark, weight.Works(op)),
 			m.with(func(o *specs.Operation) { o.Security = without(op.Security, i) }), m.usable(alt...)...)
 	}
 	for i, p := range op.Accepts {
 		if len(op.Accepts) < 2 {
 			break
 		}
-		m.add("proof-lost", op.ID, p.As, fmt.Sprintf("%s does not take the proof %q.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, p.Evidence.Part("refusal"), works(op)),
+		m.add("proof-lost", op.ID, p.As, fmt.Sprintf("%s does not take the proof %q.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, p.Evidence.Part("refusal"), weight.Works(op)),
 			m.with(func(o *specs.Operation) { o.Accepts = without(op.Accepts, i) }), m.usable(p)...)
 	}
 	if op.Anonymous && len(op.Security) > 0 {
-		m.add("anonymous-refused", op.ID, "", op.ID+" refuses who sends nothing.", m.rule(op.Pointer, op.Line, works(op)), m.with(func(o *specs.Operation) { o.Anonymous = false }))
+		m.add("anonymous-refused", op.ID, "", op.ID+" refuses who sends nothing.", m.rule(op.Pointer, op.Line, weight.Works(op)), m.with(func(o *specs.Operation) { o.Anonymous = false }))
 	}
 	seen := map[*specs.Proof]bool{}
 	var walk func(p *specs.Proof, security, alone bool, above []specs.Mark)
@@ -81,7 +82,7 @@ func alternativeName(alt []*specs.Proof) (string, specs.Mark) {
 	for _, p := range alt {
 		names, marks = append(names, nameOf(p)), append(marks, p.Evidence.Part("refusal"))
 	}
-	return strings.Join(names, "+"), weakest(marks)
+	return strings.Join(names, "+"), weight.Weakest(marks)
 }
 
 func nameOf(p *specs.Proof) string {
@@ -110,7 +111,7 @@ func (m *maker) edited(p *specs.Proof, change func(*specs.Proof)) func() *specs.
 func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) {
 	op := m.op
 	when := m.inForce(p)
-	own := weakest(append(slices.Clone(above), p.Evidence.Part("refusal")))
+	own := weight.Weakest(append(slices.Clone(above), p.Evidence.Part("refusal")))
 	if p.When != nil {
 		always := m.rule(p.Pointer, p.Line, own)
 		always.under = func(settings map[string]any) []specs.Mark {
@@ -124,7 +125,7 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 			m.edited(p, func(x *specs.Proof) { x.Also = without(x.Also, i) }), slices.Concat(when, m.usable(a), m.usable(p))...)
 	}
 	if p.Optional {
-		m.add("optional-required", op.ID, nameOf(p), fmt.Sprintf("%s wants %q, which may be left out.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, own, works(op)), m.edited(p, func(x *specs.Proof) { x.Optional = false }), when...)
+		m.add("optional-required", op.ID, nameOf(p), fmt.Sprintf("%s wants %q, which may be left out.", op.ID, nameOf(p)), m.rule(p.Pointer, p.Line, own, weight.Works(op)), m.edited(p, func(x *specs.Proof) { x.Optional = false }), when...)
 	}
 	if len(p.Same) > 0 {
 		reason := ""
@@ -133,11 +134,11 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 				reason = "token.mismatch." + b.Alts[0].Token
 			}
 		}
-		m.add("same-unchecked", op.ID, nameOf(p), fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, strings.Join(p.Same, " and ")), m.refusal(op, reason).rule("refusal", own),
+		m.add("same-unchecked", op.ID, nameOf(p), fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, strings.Join(p.Same, " and ")), m.refusal(op, reason).unless(own),
 			m.edited(p, func(x *specs.Proof) { x.Same = nil }), m.usable(p)...)
 		for i, s := range p.Same {
 			if len(p.Same) > 1 {
-				m.add("same-unchecked", op.ID, nameOf(p)+"/"+s, fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, s), m.refusal(op, reason).rule("refusal", own),
+				m.add("same-unchecked", op.ID, nameOf(p)+"/"+s, fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, s), m.refusal(op, reason).unless(own),
 					m.edited(p, func(x *specs.Proof) { x.Same = without(x.Same, i) }), m.usable(p)...)
 			}
 		}
@@ -147,7 +148,7 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 		if parts := strings.Split(t, "."); len(parts) == 3 && m.c.Token(parts[2]) != nil && !slices.Contains([]string{"malformed", "unknown", "forged", "missing"}, parts[1]) {
 			when = append(when, m.canDie(m.c.Token(parts[2]), parts[1])...)
 		}
-		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, mark(p.Evidence, specs.Location{Src: t}, "refusal"), works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
+		m.add("tolerated-refused", op.ID, nameOf(p)+"/"+t, fmt.Sprintf("%s refuses %s, which it must let pass.", op.ID, t), m.rule(p.Pointer, p.Line, own, weight.At(p.Evidence, specs.Location{Src: t}, "refusal"), weight.Works(op)), m.edited(p, func(x *specs.Proof) { x.Tolerate = without(x.Tolerate, i) }), when...)
 	}
 	for i, b := range p.May {
 		m.add("option-ignored", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s does not look at %s.", op.ID, b.At.Describe()), m.option(p, b, own), m.edited(p, func(x *specs.Proof) { x.May = without(x.May, i) }), m.usable(p)...)
@@ -178,7 +179,7 @@ func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, own sp
 			if !e.Given() {
 				e = p.Evidence
 			}
-			m.add("alternative-refused", op.ID, b.At.Src+"/"+alt.Value.Src, fmt.Sprintf("%s does not take %s in %s.", op.ID, alt.Value.Src, b.At.Describe()), m.rule(b.Pointer, b.Line, own, e.Part("refusal"), works(op)),
+			m.add("alternative-refused", op.ID, b.At.Src+"/"+alt.Value.Src, fmt.Sprintf("%s does not take %s in %s.", op.ID, alt.Value.Src, b.At.Describe()), m.rule(b.Pointer, b.Line, own, e.Part("refusal"), weight.Works(op)),
 				m.edited(p, func(x *specs.Proof) {
 					c := *b
 					c.Alts = without(b.Alts, i)
@@ -205,7 +206,7 @@ func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, own sp
 				}
 			}
 			return d
-		})}, op.ID, b.At.Src, m.refusal(op, reason).rule("refusal", p.Evidence.Part("refusal")), when)
+		})}, op.ID, b.At.Src, m.refusal(op, reason).unless(p.Evidence.Part("refusal")), when)
 	}
 }
 
@@ -223,7 +224,7 @@ func (m *maker) selfBind(kind string, p *specs.Proof, b *specs.RequestBind, when
 	if self == nil {
 		return
 	}
-	m.add(kind, m.op.ID, nameOf(p)+b.At.Src, says, m.refusal(m.op, reason).rule("refusal", p.Evidence.Part("refusal")),
+	m.add(kind, m.op.ID, nameOf(p)+b.At.Src, says, m.refusal(m.op, reason).unless(p.Evidence.Part("refusal")),
 		m.edited(p, func(x *specs.Proof) { rebound(x, b, self) }), when...)
 }
 
@@ -257,7 +258,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 			if !m.refuses(reason) || tolerates(p, reason) || what == "revoked" && slices.Contains(p.Same, "session") && !m.endsAlone(kind) {
 				continue
 			}
-			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).rule("refusal", own, m.cause(k, what)),
+			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).unless(own, m.cause(k, what)),
 				m.edited(p, func(x *specs.Proof) { x.Tolerate = append(slices.Clone(x.Tolerate), reason) }), slices.Concat(when, m.canDie(k, what))...)
 		}
 		for _, what := range []string{"missing", "missing.empty", "malformed", "unknown", "forged"} {
@@ -269,8 +270,16 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 			if body && what == "missing" {
 				reason = "request.field.missing"
 			}
+			r, when := m.refusal(op, reason).unless(own), when
+			if what == "unknown" && sealed(k) {
+				if k.Forget == nil {
+					r.asleep = "it takes the server's own key to make a token that is signed and was never issued"
+				} else {
+					when = append(slices.Clone(when), m.some(k.Forget)) // it is known no more
+				}
+			}
 			m.put(Mutant{Kind: strings.ReplaceAll(what, ".", "-") + "-accepted", Says: fmt.Sprintf("%s works where the token %s is %s.", op.ID, kind, strings.ReplaceAll(what, "missing.empty", "empty")),
-				twist: m.asGuest(b, k, reason)}, op.ID, kind+b.At.Src, m.refusal(op, reason).rule("refusal", own), when)
+				twist: m.asGuest(b, k, reason)}, op.ID, kind+b.At.Src, r, when)
 		}
 		m.put(Mutant{Kind: "token-refused", Says: fmt.Sprintf("%s takes no token %s in %s.", op.ID, kind, b.At.Describe()), twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
 			raw, ok := t.req.Value(b.At)
@@ -278,7 +287,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 				return d
 			}
 			return t.m.Refuse(op, t.req, t.at, &session.Failure{Reason: "token.unknown." + kind, Field: b.At.Field()})
-		})}, op.ID, kind+b.At.Src, m.rule(p.Pointer, p.Line, own, works(op)), slices.Concat(when, m.canIssue(kind)))
+		})}, op.ID, kind+b.At.Src, m.rule(p.Pointer, p.Line, own, weight.Works(op)), slices.Concat(when, m.canIssue(kind)))
 	}
 	var others []*specs.Target
 	for _, k := range m.c.Tokens {
@@ -289,7 +298,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 	if len(others) == 0 {
 		return
 	}
-	m.add("wrong-kind-accepted", op.ID, kinds[0]+b.At.Src, fmt.Sprintf("%s takes a token of any kind for a token %s.", op.ID, kinds[0]), m.refusal(op, "token.wrong-kind."+kinds[0]).rule("refusal", own),
+	m.add("wrong-kind-accepted", op.ID, kinds[0]+b.At.Src, fmt.Sprintf("%s takes a token of any kind for a token %s.", op.ID, kinds[0]), m.refusal(op, "token.wrong-kind."+kinds[0]).unless(own),
 		m.edited(p, func(y *specs.Proof) {
 			c := *b
 			c.Alts = slices.Concat(b.Alts, others)
@@ -299,11 +308,16 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 		}})...)
 }
 
+// sealed reports whether every token of a kind is signed.
+func sealed(k *specs.TokenKind) bool {
+	return !slices.ContainsFunc(k.Forms, func(f specs.TokenForm) bool { return f.JWT == nil || f.JWT.Key == nil })
+}
+
 // cause is what it rests on that a token dies so.
 func (m *maker) cause(k *specs.TokenKind, what string) specs.Mark {
 	switch what {
 	case "expired":
-		return strongest([]specs.Mark{life(k), idleOf(k)})
+		return weight.Strongest([]specs.Mark{life(k), idleOf(k)})
 	case "consumed":
 		return k.Evidence.Part("use")
 	case "replaced":
@@ -314,7 +328,7 @@ func (m *maker) cause(k *specs.TokenKind, what string) specs.Mark {
 
 func idleOf(k *specs.TokenKind) specs.Mark {
 	if k.Idle == nil {
-		return unsaid("it does not die of not being used")
+		return weight.Unsaid("it does not die of not being used")
 	}
 	return k.Evidence.Part("idle")
 }
@@ -323,9 +337,9 @@ func idleOf(k *specs.TokenKind) specs.Mark {
 // it is not offered.
 func (m *maker) unoffered(p *specs.Proof, security, alone bool, settings map[string]any) specs.Mark {
 	if !alone {
-		return works(m.op) // it is not asked for beside the others
+		return weight.Works(m.op) // it is not asked for beside the others
 	}
-	return m.due(m.op, m.turnedAway(p, security, settings))
+	return m.dueAlways(m.op, m.turnedAway(p, security, settings))
 }
 
 // beside is the rule that a proof beside another is looked at: a bad one is
@@ -548,7 +562,7 @@ func (m *maker) recordBind(p *specs.Proof, b *specs.RequestBind, when []conditio
 			return // the secret is all that names the record: unknown and wrong are one
 		}
 		reason := firstOf(b.Else, "credentials.wrong."+target.Role)
-		m.add("secret-unchecked", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s takes any %s in %s.", op.ID, target.Field, b.At.Describe()), m.refusal(op, reason).rule("refusal", p.Evidence.Part("refusal")),
+		m.add("secret-unchecked", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s takes any %s in %s.", op.ID, target.Field, b.At.Describe()), m.refusal(op, reason).unless(p.Evidence.Part("refusal")),
 			m.edited(p, func(x *specs.Proof) { rebound(x, b, by...) }), when...)
 		return
 	}
@@ -570,7 +584,7 @@ func (m *maker) recordBind(p *specs.Proof, b *specs.RequestBind, when []conditio
 			}
 		}
 		return d
-	})}, op.ID, nameOf(p)+b.At.Src, m.refusal(op, reason).rule("refusal", p.Evidence.Part("refusal")), when)
+	})}, op.ID, nameOf(p)+b.At.Src, m.refusal(op, reason).unless(p.Evidence.Part("refusal")), when)
 }
 
 // asRecord is the request as that record would have sent it: all locations of

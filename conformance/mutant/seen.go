@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -76,7 +77,7 @@ func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) [
 	for _, op := range ops {
 		for _, n := range op.Needs {
 			if m.looks(op, n.That, is, 0) {
-				out = append(out, weakest([]specs.Mark{n.Evidence.Part("refusal"), strongest([]specs.Mark{works(op), m.due(op, []string{n.Else})})}))
+				out = append(out, weight.Weakest([]specs.Mark{n.Evidence.Part("refusal"), weight.Strongest([]specs.Mark{weight.Works(op), m.due(op, []string{n.Else})})}))
 			}
 		}
 		for i, a := range op.Answers {
@@ -88,7 +89,7 @@ func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) [
 		}
 		for _, e := range op.Ends {
 			if m.looks(op, e.What, is, 0) {
-				out = append(out, weakest([]specs.Mark{e.Evidence.Part("refusal"), m.death(e.What)}))
+				out = append(out, weight.Weakest([]specs.Mark{e.Evidence.Part("refusal"), m.death(e.What)}))
 			}
 		}
 	}
@@ -152,7 +153,7 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, othe
 		told = append(told, m.tellsToken(op, kind, settings)...)
 	}
 	for i := range out {
-		out[i] = weakest([]specs.Mark{out[i], strongest(told)})
+		out[i] = weight.Weakest([]specs.Mark{out[i], weight.Strongest(told)})
 	}
 	if !m.isBelow(op, o, settings) {
 		return out
@@ -167,7 +168,7 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, othe
 		}
 	}
 	for i := range out {
-		out[i] = weakest([]specs.Mark{out[i], strongest(resumed)})
+		out[i] = weight.Weakest([]specs.Mark{out[i], weight.Strongest(resumed)})
 	}
 	return out
 }
@@ -307,7 +308,7 @@ func (m *maker) fieldShows(kind, field string, settings map[string]any) []specs.
 		proofs(op, func(p *specs.Proof, _ bool) {
 			for _, b := range binds(p) {
 				if slices.ContainsFunc(b.Alts, func(t *specs.Target) bool { return t.Kind == specs.FindRecord && t.Record == kind && t.Field == field }) {
-					out = append(out, weakest([]specs.Mark{p.Evidence.Part("refusal"), works(op)}))
+					out = append(out, weight.Weakest([]specs.Mark{p.Evidence.Part("refusal"), weight.Works(op)}))
 				}
 			}
 		})

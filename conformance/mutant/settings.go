@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -29,7 +30,7 @@ func (m *maker) setting(s *specs.Setting) {
 	var when []condition
 	on := []condition{func(settings map[string]any) bool { return settings[s.Name] == true }}
 	_, lost, _ := m.gate.heaviest(on, r)
-	if _, most, ok := m.gate.heaviest(nil, r); ok && lost != nil && weakest(lost).Level >= weakest(most).Level {
+	if _, most, ok := m.gate.heaviest(nil, r); ok && lost != nil && weight.Weakest(lost).Level >= weight.Weakest(most).Level {
 		when = on
 	}
 	m.put(Mutant{Kind: "setting-ignored", Says: fmt.Sprintf("The server behaves as if %s had its other value.", s.Name), twist: func(mm *session.Machine, op *specs.Operation, req *session.Request, at session.Moment) *session.Decision {
@@ -107,7 +108,7 @@ func (m *maker) differences(settings, other map[string]any) []specs.Mark {
 	m.op = nil
 	out = append(out, m.tableDifferences(nil, m.c.Failures, settings, other)...)
 	if e := m.c.Envelope.Status; e != nil && m.turns(nil, e, settings, other) != 0 {
-		out = append(out, unsaid("it stands for all refusals"))
+		out = append(out, weight.Unsaid("it stands for all refusals"))
 	}
 	return out
 }
@@ -131,7 +132,7 @@ func (m *maker) turns(op *specs.Operation, e *specs.Expr, settings, other map[st
 
 func (m *maker) operationDifferences(op *specs.Operation, settings, other map[string]any) []specs.Mark {
 	var out []specs.Mark
-	own := func(links ...specs.Mark) { out = append(out, weakest(links)) }
+	own := func(links ...specs.Mark) { out = append(out, weight.Weakest(links)) }
 	one := func(p *specs.Proof, security, alone bool) {
 		if !m.hasTokens(p)(settings) {
 			return
@@ -140,7 +141,7 @@ func (m *maker) operationDifferences(op *specs.Operation, settings, other map[st
 		case 1:
 			own(p.Evidence.Part("refusal"), m.unoffered(p, security, alone, settings))
 		case -1:
-			own(p.Evidence.Part("refusal"), works(op))
+			own(p.Evidence.Part("refusal"), weight.Works(op))
 		}
 	}
 	for _, alt := range op.Security {
@@ -156,7 +157,7 @@ func (m *maker) operationDifferences(op *specs.Operation, settings, other map[st
 		case 1:
 			own(n.Evidence.Part("refusal"), m.due(op, []string{n.Else}))
 		case -1:
-			own(n.Evidence.Part("refusal"), works(op))
+			own(n.Evidence.Part("refusal"), weight.Works(op))
 		}
 	}
 	for _, e := range op.Ends {
@@ -209,7 +210,7 @@ func (m *maker) tokenDifferences(settings, other map[string]any) []specs.Mark {
 	for _, k := range m.c.Tokens {
 		for _, e := range append([]*specs.Expr{k.Lifetime, k.Idle}, k.Caps...) {
 			if m.turns(nil, e, settings, other) != 0 {
-				out = append(out, weakest([]specs.Mark{strongest([]specs.Mark{life(k), idleOf(k)}), m.lifeShows(k, m.issuers(k.Name, nil))}))
+				out = append(out, weight.Weakest([]specs.Mark{weight.Strongest([]specs.Mark{life(k), idleOf(k)}), m.lifeShows(k, m.issuers(k.Name, nil))}))
 			}
 		}
 		for _, f := range k.Forms {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -27,7 +28,7 @@ func (m *maker) token(k *specs.TokenKind) {
 	}
 	dies := func(reason string) specs.Mark { return m.bestRefusal("token." + reason + "." + k.Name) }
 	lives := func(links ...specs.Mark) rule {
-		return m.rule(pointer, 0, append(links, strongest([]specs.Mark{life(k), idleOf(k)}))...)
+		return m.rule(pointer, 0, append(links, weight.Strongest([]specs.Mark{life(k), idleOf(k)}))...)
 	}
 	if k.Once {
 		m.add("once-ignored", k.Name, "", fmt.Sprintf("The token %s can be used again and again.", k.Name), r("use", dies("consumed")), with(func(x *specs.TokenKind) { x.Once = false }), issued...)
@@ -44,7 +45,7 @@ func (m *maker) token(k *specs.TokenKind) {
 			told = append(told, m.told(op, k.Name))
 		}
 		r := func(part string, links ...specs.Mark) rule {
-			return r(part, append(links, m.lifeShows(k, by), strongest(told))...)
+			return r(part, append(links, m.lifeShows(k, by), weight.Strongest(told))...)
 		}
 		m.add("lifetime-ignored", k.Name, "", fmt.Sprintf("The token %s lives for ever, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime, x.Caps = nil, nil }), when...)
 		m.add("lifetime-changed", k.Name, "", fmt.Sprintf("The token %s lives for 77 seconds, and says so.", k.Name), r("lifetime"), with(func(x *specs.TokenKind) { x.Lifetime = expression("seconds(77)") }), when...)
@@ -65,7 +66,7 @@ func (m *maker) token(k *specs.TokenKind) {
 		})}, k.Name, "", r("idle", m.protected(k.Name)), when)
 	}
 	if k.Forget != nil {
-		m.add("forget-ignored", k.Name, "", fmt.Sprintf("An expired token %s is never forgotten.", k.Name), r("forget", dies("unknown")), with(func(x *specs.TokenKind) { x.Forget = nil }), slices.Concat(issued, []condition{m.some(k.Forget)})...)
+		m.add("forget-ignored", k.Name, "", fmt.Sprintf("An expired token %s is never forgotten.", k.Name), r("forget", m.toldApart(k.Name)), with(func(x *specs.TokenKind) { x.Forget = nil }), slices.Concat(issued, []condition{m.some(k.Forget)})...)
 	}
 	if l := k.Limit; l != nil {
 		wide := func(src string) func() *specs.Contract {
@@ -96,15 +97,27 @@ func (m *maker) token(k *specs.TokenKind) {
 	}
 }
 
+// toldApart is what it rests on how a token is refused that is not known any
+// more: refused it is, too, where it has expired only.
+func (m *maker) toldApart(kind string) specs.Mark {
+	var marks []specs.Mark
+	for _, r := range m.refusals {
+		if r.reason == "token.unknown."+kind && len(r.top) > 0 {
+			marks = append(marks, weight.Strongest(r.rule("status").marks), weight.Strongest(r.rule("values").marks))
+		}
+	}
+	return weight.Strongest(marks)
+}
+
 // bestRefusal is what it rests on that a reason refuses anywhere.
 func (m *maker) bestRefusal(reason string) specs.Mark {
 	var marks []specs.Mark
 	for _, r := range m.refusals {
 		if r.reason == reason {
-			marks = append(marks, weakest(r.rule("refusal").marks))
+			marks = append(marks, weight.Weakest(r.rule("refusal").marks))
 		}
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 func (m *maker) form(k *specs.TokenKind, i int, with func(func(*specs.TokenKind)) func() *specs.Contract, when []condition) {
@@ -123,7 +136,7 @@ func (m *maker) form(k *specs.TokenKind, i int, with func(func(*specs.TokenKind)
 		told = append(told, m.told(op, k.Name))
 	}
 	r := func(name string) rule {
-		return m.rule(pointer, 0, strongest(told), mark(k.Evidence, specs.Location{Src: "/" + name, In: specs.InBody, Tokens: []string{name}}, "format"))
+		return m.rule(pointer, 0, weight.Strongest(told), weight.At(k.Evidence, specs.Location{Src: "/" + name, In: specs.InBody, Tokens: []string{name}}, "format"))
 	}
 	detail := ""
 	if len(k.Forms) > 1 {
@@ -293,10 +306,10 @@ func (m *maker) record(k *specs.RecordKind) {
 	var locked []specs.Mark
 	for _, r := range m.refusals {
 		if len(r.reason) > 19 && r.reason[:19] == "credentials.locked." {
-			locked = append(locked, weakest(r.rule("refusal").marks))
+			locked = append(locked, weight.Weakest(r.rule("refusal").marks))
 		}
 	}
-	r := m.rule(pointer+"/locks", 0, k.Locks.Evidence.Part("refusal"), strongest(locked))
+	r := m.rule(pointer+"/locks", 0, k.Locks.Evidence.Part("refusal"), weight.Strongest(locked))
 	src := k.Locks.After.Src
 	m.add("lock-never", k.Name, "", fmt.Sprintf("A %s is never locked, however many wrong secrets are sent.", k.Name), r, locks("1000000", k.Locks.For), when)
 	m.add("lock-at-once", k.Name, "", fmt.Sprintf("A %s is locked at the first wrong secret.", k.Name), r, locks("1", k.Locks.For), when)

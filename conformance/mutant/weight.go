@@ -1,10 +1,10 @@
 package mutant
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
+	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -13,64 +13,6 @@ import (
 // what the broken rule rests on, and what the very answer rests on that would be
 // due instead, whichever is less. This file has the parts of such chains, as
 // package conformance weighs them.
-
-// lawful is the weight of what holds for every contract, and need not be said in
-// one.
-func lawful(says string) specs.Mark {
-	return specs.Mark{Level: specs.Documented, Reason: "law: " + says}
-}
-
-// unsaid is the weight of what no source says.
-func unsaid(why string) specs.Mark { return specs.Mark{Level: specs.Inferred, Reason: why} }
-
-// atMost is a mark that weighs no more than a SHOULD: the documented example has
-// it, but nothing demands it.
-func atMost(m specs.Mark) specs.Mark {
-	if m.Level > specs.Observed {
-		m.Level, m.Reason = specs.Observed, "the documented example has it, and nothing demands it"
-	}
-	return m
-}
-
-// mark is what a part of a fact rests on: the location, if it is named, else the
-// general part. Evidence is never inherited from a location above, but what is in
-// a member rests on no more than that the member is there.
-func mark(e specs.Evidence, at specs.Location, general string) specs.Mark {
-	if x, ok := e.Parts[at.Src]; ok {
-		return x
-	}
-	out := e.Part(general)
-	if at.In == specs.InBody {
-		for n := len(at.Tokens) - 1; n > 0; n-- {
-			if x, ok := e.Parts[value.Pointer(at.Tokens[:n]...)]; ok && x.Level < out.Level {
-				out = x
-			}
-		}
-	}
-	return out
-}
-
-// accepts is what it rests on that a request is answered so, and not refused.
-func accepts(a *specs.Answer) specs.Mark {
-	var marks []specs.Mark
-	if a.Evidence.Whole != nil {
-		marks = append(marks, *a.Evidence.Whole)
-	}
-	for _, part := range slices.Sorted(maps.Keys(a.Evidence.Parts)) {
-		marks = append(marks, a.Evidence.Parts[part])
-	}
-	return strongest(marks)
-}
-
-// works is the mark of the best answer of an operation: what it rests on that it
-// works at all.
-func works(op *specs.Operation) specs.Mark {
-	marks := make([]specs.Mark, 0, len(op.Answers))
-	for _, a := range op.Answers {
-		marks = append(marks, accepts(a))
-	}
-	return strongest(marks)
-}
 
 // bindsOf are the bindings of an answer: those of its example, and its own.
 func bindsOf(a *specs.Answer) []*specs.AnswerBind {
@@ -129,9 +71,9 @@ func (m *maker) tells(op *specs.Operation, a *specs.Answer, is about) []specs.Ma
 			continue
 		}
 		if b.At.In == specs.InBody {
-			out = append(out, mark(a.Evidence, b.At, "values"))
+			out = append(out, weight.At(a.Evidence, b.At, "values"))
 		} else {
-			out = append(out, mark(a.Evidence, b.At, "headers"))
+			out = append(out, weight.At(a.Evidence, b.At, "headers"))
 		}
 	}
 	if a.Example == nil {
@@ -139,11 +81,11 @@ func (m *maker) tells(op *specs.Operation, a *specs.Answer, is about) []specs.Ma
 	}
 	for _, e := range a.Example.Each {
 		if m.looks(op, e.In, is, 0) {
-			out = append(out, mark(a.Evidence, e.At, "values"))
+			out = append(out, weight.At(a.Evidence, e.At, "values"))
 		}
 		for _, b := range e.Binds {
 			if m.speaks(op, b.Value, is) {
-				out = append(out, mark(a.Evidence, pointerAt(slices.Concat(e.At.Tokens, []string{"0"}, b.At.Tokens)), "values"))
+				out = append(out, weight.At(a.Evidence, pointerAt(slices.Concat(e.At.Tokens, []string{"0"}, b.At.Tokens)), "values"))
 			}
 		}
 	}
@@ -152,7 +94,7 @@ func (m *maker) tells(op *specs.Operation, a *specs.Answer, is about) []specs.Ma
 
 // told is the weight of what an operation tells of a token that it issues.
 func (m *maker) told(op *specs.Operation, kind string) specs.Mark {
-	return strongest(m.tellsToken(op, kind, nil))
+	return weight.Strongest(m.tellsToken(op, kind, nil))
 }
 
 // tellsToken are the weights of the places where an operation tells a token that it
@@ -197,7 +139,7 @@ func (m *maker) endTold(k *specs.TokenKind, issuers []*specs.Operation) specs.Ma
 			}
 		}
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // life is what it rests on how long a kind of token lives.
@@ -245,7 +187,7 @@ func (m *maker) death(e *specs.Expr) specs.Mark {
 	for _, kind := range m.kindsIn(e) {
 		marks = append(marks, m.bestRefusal("token.revoked."+kind))
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // endings is what it rests on that tokens of a kind are ended at all.
@@ -258,20 +200,20 @@ func (m *maker) endings(kind string) specs.Mark {
 			}
 		}
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // spared is what it rests on that something lives on, by what keeps says.
 func (m *maker) spared(op *specs.Operation, what *specs.Expr) specs.Mark {
 	everywhere := func(s string) bool { return strings.Contains(s, ".sessions") }
-	marks := []specs.Mark{unsaid("the contract does not say that it lives on")}
+	marks := []specs.Mark{weight.Unsaid("the contract does not say that it lives on")}
 	for _, k := range op.Keeps {
 		a, b := k.What.Src, what.Src
 		if a == b || strings.HasPrefix(a, b+".") || strings.HasPrefix(b, a+".") || everywhere(a) && everywhere(b) {
 			marks = append(marks, k.Evidence.Part("refusal"))
 		}
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // apart are the weights of what differs between an answer and what is answered in
@@ -298,10 +240,10 @@ func (m *maker) apart(op *specs.Operation, a, b *specs.Answer) []specs.Mark {
 		case same:
 		case x.At.In != specs.InBody:
 			if !x.Value.Must || slices.ContainsFunc(others, func(y *specs.AnswerBind) bool { return y.At.Src == x.At.Src }) {
-				out = append(out, mark(a.Evidence, x.At, "headers"))
+				out = append(out, weight.At(a.Evidence, x.At, "headers"))
 			}
 		default:
-			out = append(out, mark(a.Evidence, x.At, "values"))
+			out = append(out, weight.At(a.Evidence, x.At, "values"))
 		}
 	}
 	if a.Example == nil || b.Example == nil {
@@ -310,7 +252,7 @@ func (m *maker) apart(op *specs.Operation, a, b *specs.Answer) []specs.Mark {
 	n := m.schemaOf(op, a)
 	for _, tokens := range required(a.Example.Value, n, nil, 0) {
 		if _, ok := value.Lookup(b.Example.Value, tokens); !ok {
-			out = append(out, mark(a.Evidence, pointerAt(tokens), "shape"))
+			out = append(out, weight.At(a.Evidence, pointerAt(tokens), "shape"))
 		}
 	}
 	for _, p := range shape(a.Example.Value, "") {
@@ -319,7 +261,7 @@ func (m *maker) apart(op *specs.Operation, a, b *specs.Answer) []specs.Mark {
 			continue
 		}
 		if _, ok := value.Lookup(b.Example.Value, tokens); !ok {
-			out = append(out, atMost(mark(a.Evidence, pointerAt(tokens), "shape")))
+			out = append(out, weight.AtMostObserved(weight.At(a.Evidence, pointerAt(tokens), "shape"), "the documented example has it, and nothing demands it"))
 		}
 	}
 	return out
@@ -338,17 +280,32 @@ func instead(op *specs.Operation, i int) []*specs.Answer {
 	return append(out, nil)
 }
 
+// dueAlways is due where nothing is wrong with what is refused, so that no law
+// forbids to take it.
+func (m *maker) dueAlways(op *specs.Operation, reasons []string) specs.Mark {
+	if len(reasons) == 0 {
+		return weight.Unsaid("nothing says that it is refused")
+	}
+	var marks []specs.Mark
+	for _, r := range reasons {
+		for _, e := range m.refusal(op, r).top {
+			marks = append(marks, e.Evidence.Part("refusal"))
+		}
+	}
+	return weight.Strongest(marks)
+}
+
 // due is what it rests on that a request is refused for one of some reasons, the
 // best of them; none: it is not refused.
 func (m *maker) due(op *specs.Operation, reasons []string, links ...specs.Mark) specs.Mark {
 	if len(reasons) == 0 {
-		return unsaid("nothing says that it is refused")
+		return weight.Unsaid("nothing says that it is refused")
 	}
 	marks := make([]specs.Mark, 0, len(reasons))
 	for _, r := range reasons {
-		marks = append(marks, weakest(append(m.refusal(op, r).rule("refusal").marks, links...)))
+		marks = append(marks, weight.Weakest(append(m.refusal(op, r).rule("refusal").marks, links...)))
 	}
-	return strongest(marks)
+	return weight.Strongest(marks)
 }
 
 // turnedAway are the reasons for which who comes with a proof is refused where it
