@@ -39,7 +39,8 @@ export class Wedia {
       await this.#send('/api/rest/token', {cookieauth: 'true'});
       this.#renewed++;
     } catch (error) {
-      if (error.status !== 401) throw error;
+      // 400: no refresh token came, as the browser has dropped its cookie or keeps it back.
+      if (error.status !== 401 && error.status !== 400) throw error;
       if (session === this.#session) this.#session = null;
       throw over(error);
     }

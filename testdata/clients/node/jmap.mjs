@@ -157,7 +157,7 @@ export class JMapCloud extends User {
       const {result} = await this.request('/refresh-token', {method: 'POST', headers: JSON_BODY, body});
       return pair(result, user);
     } catch (error) {
-      throw error.status === 401 ? this.invalid(error) : error;
+      throw error.status === 401 || error.status === 400 ? this.invalid(error) : error;
     }
   }
 }

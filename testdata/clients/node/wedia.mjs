@@ -32,7 +32,8 @@ export class Wedia {
       await this.#send('/api/rest/token', {method: 'POST', body: new URLSearchParams({cookieauth: 'true'})});
       this.#renewed++;
     } catch (error) {
-      if (error.status !== 401) throw error;
+      // 400: the refresh token is not even there any more.
+      if (error.status !== 401 && error.status !== 400) throw error;
       this.#forget();
       throw over(error);
     }
