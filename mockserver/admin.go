@@ -166,6 +166,48 @@ func (c *control) Fail(in admin.Fail) error {
 	return c.world.Fail(in.System, in.Operation, in.Reason, in.Times)
 }
 
+func (c *control) Lay(in admin.Fault) (admin.FaultState, error) {
+	if in.System != "" {
+		if _, err := c.server.system(in.System); err != nil {
+			return admin.FaultState{}, admin.NotFound{Err: err}
+		}
+	}
+	state, err := c.world.lay(Fault{
+		System: in.System, Operation: in.Operation, Outcome: in.Outcome, Call: in.Call, Times: in.Times, Do: in.Do,
+		Status: in.Status, Header: in.Header, Body: in.Body, Location: in.Location, Size: in.Size, For: time.Duration(in.For),
+		Until: in.Until, Release: in.Release, At: in.At, Alter: in.Alter,
+	})
+	return stateOf(state), err
+}
+
+func (c *control) Faults() []admin.FaultState {
+	out := []admin.FaultState{}
+	for _, f := range c.world.Faults() {
+		out = append(out, stateOf(f))
+	}
+	return out
+}
+
+func stateOf(f FaultState) admin.FaultState {
+	return admin.FaultState{
+		ID: f.ID, Met: f.Met, Fired: f.Fired, Waiting: f.Waiting, GaveUp: f.GaveUp, Came: f.Came,
+		Fault: admin.Fault{
+			System: f.System, Operation: f.Operation, Outcome: f.Outcome, Call: f.Call, Times: f.Times, Do: f.Do,
+			Status: f.Status, Header: f.Header, Body: f.Body, Location: f.Location, Size: f.Size, For: admin.Duration(f.For),
+			Until: f.Until, Release: f.Release, At: f.At, Alter: f.Alter,
+		},
+	}
+}
+
+func (c *control) ClearFaults() { c.world.ClearFaults() }
+
+func (c *control) ClearFault(id int) error {
+	if !c.world.ClearFault(id) {
+		return admin.NotFound{Err: fmt.Errorf("there is no fault %d; GET faults lists them", id)}
+	}
+	return nil
+}
+
 func (c *control) Reset(in admin.Reset) error { return c.world.begin(in) }
 
 func (c *control) describeWorld(w *World, r *http.Request) admin.World {

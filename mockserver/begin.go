@@ -7,7 +7,7 @@ import (
 )
 
 // Reset brings the world back to its beginning: accounts, sessions, settings,
-// clock and journal.
+// clock and journal. Faults are taken back.
 func (w *World) Reset() { _ = w.begin(admin.Reset{}) } // without settings nothing can be wrong
 
 // begin is Reset, but for what in says. All of it is done or, if anything in it
@@ -39,6 +39,7 @@ func (w *World) begin(in admin.Reset) error {
 	}
 	w.states, w.beginning = states, in
 	w.journal.reset()
+	w.faults.clear(true)
 	return nil
 }
 

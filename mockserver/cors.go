@@ -29,7 +29,7 @@ func cors(h http.Header, r *http.Request, c *specs.CORS) {
 	default:
 		return
 	}
-	h.Set("Access-Control-Expose-Headers", "Mockauth-Outcome, Mockauth-Why, Mockauth-Client-Error")
+	h.Set("Access-Control-Expose-Headers", "Mockauth-Outcome, Mockauth-Why, Mockauth-Client-Error, Mockauth-Fault")
 }
 
 // preflight writes the headers of an answer to OPTIONS: those of CORS if it is

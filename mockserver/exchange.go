@@ -40,6 +40,8 @@ type exchange struct {
 	hidden  []string // see entry.hidden
 	sent    []string // the part of secrets that was sent
 	watch   *watch   // nil: nobody observes
+	in      *wire.Incoming
+	trouble trouble
 }
 
 // answer is what will be written.
@@ -54,6 +56,9 @@ type answer struct {
 	client  string
 	from    []string
 	notes   []string
+	fault   *laidFault // what is done to it, instead of or after its writing; nil: nothing
+	altered bool       // by a fault
+	size    int64      // of a body that is made while it is written
 }
 
 func (x *exchange) serve() {
@@ -63,7 +68,7 @@ func (x *exchange) serve() {
 	endpoints = x.offered(endpoints)
 	if len(endpoints) == 0 {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
-		x.respond(func() *answer { return x.nowhere(known) })
+		x.respond(x.nowhere(known))
 		return
 	}
 	x.system = endpoints[0].system
@@ -82,7 +87,9 @@ func (x *exchange) serve() {
 	if x.e == nil && x.r.Method == http.MethodOptions {
 		x.raw, _ = readBody(x.w, x.r, x.server.config.limits.Bytes)
 		preflight(x.w.Header(), x.r, endpoints, contract.CORS)
-		x.respond(func() *answer { return &answer{status: http.StatusNoContent, outcome: "options"} })
+		x.respond(func() *answer {
+			return x.unless("options", "", func() *answer { return &answer{status: http.StatusNoContent, outcome: "options"} })
+		})
 		return
 	}
 	var tooLarge *session.Failure
@@ -101,16 +108,27 @@ func (x *exchange) serve() {
 	}
 	x.request = wire.Head(x.r, params, x.e.base, x.prefix)
 	x.request.Number = x.number
-	x.respond(func() *answer { return x.answer(tooLarge) })
+	if tooLarge != nil && tooLarge.Reason == "request.size" {
+		x.respond(func() *answer { return x.refuse(tooLarge) })
+		return
+	}
+	x.in = x.e.wire.Read(x.request, x.r.Header, x.raw, tooLarge, x.server.config.limits)
+	x.secrets, x.hidden = sentSecrets(x.e, x.request, x.raw)
+	x.sent = x.secrets
+	x.respond(x.answer)
 }
 
-// respond decides and answers. Where somebody observes, the decisions of a world
-// are made one at a time, each with its observation.
+// respond decides and answers.
 func (x *exchange) respond(decide func() *answer) {
-	a := x.decided(decide)
-	x.send(a)
+	defer x.leave()
+	if !x.arrive() {
+		decide = x.nobody
+	}
+	x.deliver(x.decided(decide))
 }
 
+// decided decides and puts the answer together. Where somebody observes, the
+// decisions of a world are made one at a time, each with its observation.
 func (x *exchange) decided(decide func() *answer) *answer {
 	if x.server.config.observe == nil {
 		a := decide()
@@ -152,7 +170,7 @@ func (x *exchange) offered(endpoints []*endpoint) []*endpoint {
 
 // nowhere answers a path that no operation has, or none of those known under
 // the world's settings: the answer is the same, the reason is not.
-func (x *exchange) nowhere(known []*endpoint) *answer {
+func (x *exchange) nowhere(known []*endpoint) func() *answer {
 	why := fmt.Sprintf("No operation has this path. GET %s/systems lists what is served.", AdminPath)
 	if len(known) > 0 {
 		e := known[0]
@@ -161,13 +179,18 @@ func (x *exchange) nowhere(known []*endpoint) *answer {
 	}
 	sys, base := x.server.router.near(x.path)
 	if sys == nil {
-		return x.problem(http.StatusNotFound, &session.Failure{Reason: "request.path", Why: why})
+		f := &session.Failure{Reason: "request.path", Why: why}
+		return func() *answer {
+			return x.unless(f.Reason, "", func() *answer { return x.problem(http.StatusNotFound, f) })
+		}
 	}
 	x.system, x.state = sys, x.world.state(sys)
 	cors(x.w.Header(), x.r, sys.contract.CORS)
 	x.e = &endpoint{system: sys, op: &specs.Operation{Failures: specs.FailureTable{}}, wire: wire.New(sys.contract, &specs.Operation{}), base: base}
 	x.request = wire.Head(x.r, nil, base, x.prefix)
-	return x.refuse(&session.Failure{Reason: "request.path", Field: "path", Value: x.r.URL.Path, Why: why})
+	return func() *answer {
+		return x.refuse(&session.Failure{Reason: "request.path", Field: "path", Value: x.r.URL.Path, Why: why})
+	}
 }
 
 // refuse answers a failure that was found before anything could be decided.
@@ -177,43 +200,49 @@ func (x *exchange) refuse(f *session.Failure) *answer {
 		at := session.Moment{Now: x.now, Tx: tx}
 		x.watch.before(x, at)
 		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
-		x.watch.after(d)
 		typ, _ := x.e.wire.Negotiate(x.state.machine, x.request, x.r.Header["Accept"], at)
-		out = x.finish(d, typ)
+		out = x.unless(d.Outcome(), typ, func() *answer {
+			x.watch.after(d)
+			return x.finish(d, typ)
+		})
 	})
 	return out
 }
 
-// answer decodes, validates and decides.
-func (x *exchange) answer(tooLarge *session.Failure) *answer {
-	if tooLarge != nil && tooLarge.Reason == "request.size" {
-		return x.refuse(tooLarge)
-	}
-	q := x.request
-	in := x.e.wire.Read(q, x.r.Header, x.raw, tooLarge, x.server.config.limits)
-	x.secrets, x.hidden = sentSecrets(x.e, q, x.raw)
-	x.sent = x.secrets
+// answer decides.
+func (x *exchange) answer() *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: x.watch.tx(tx, x.state.machine, x.now)}
 		x.watch.before(x, at)
-		if reason := x.state.take(x.e.op.ID); reason != "" {
-			typ, _ := x.e.wire.Negotiate(x.state.machine, q, in.Accept, at)
-			out = x.finish(x.state.machine.Refuse(x.e.op, q, at, &session.Failure{Reason: reason, Why: "This failure was asked for by the control API."}), typ)
-			return
-		}
-		d, typ := x.e.wire.Decide(x.state.machine, in, at)
-		made, err := d.Apply()
-		x.secrets = append(x.secrets, made...)
-		if err != nil {
-			out = x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The contract cannot be carried out: " + err.Error() + "."})
-			return
-		}
-		x.watch.after(d)
-		out = x.finish(d, typ)
+		d, typ, laid := x.judge(at)
+		out = x.unless(d.Outcome(), typ, func() *answer {
+			if laid {
+				x.state.take(x.e.op.ID)
+				return x.finish(d, typ)
+			}
+			made, err := d.Apply()
+			x.secrets = append(x.secrets, made...)
+			if err != nil {
+				return x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The contract cannot be carried out: " + err.Error() + "."})
+			}
+			x.watch.after(d)
+			return x.finish(d, typ)
+		})
 	})
-	out.notes = append(in.Notes, out.notes...)
+	out.notes = append(x.in.Notes, out.notes...)
 	return out
+}
+
+// judge says what the request means now; laid: a failure that was asked for
+// comes before. It changes nothing.
+func (x *exchange) judge(at session.Moment) (d *session.Decision, typ string, laid bool) {
+	if reason := x.state.next(x.e.op.ID); reason != "" {
+		typ, _ = x.e.wire.Negotiate(x.state.machine, x.request, x.in.Accept, at)
+		return x.state.machine.Refuse(x.e.op, x.request, at, &session.Failure{Reason: reason, Why: "This failure was asked for by the control API."}), typ, true
+	}
+	d, typ = x.e.wire.Decide(x.state.machine, x.in, at)
+	return d, typ, false
 }
 
 // finish renders and encodes what was decided. It runs in the same Update as
@@ -324,6 +353,9 @@ func (a *answer) hasBody() bool {
 
 // compose puts the header of the answer together.
 func (x *exchange) compose(a *answer) {
+	if a.status == 0 {
+		return
+	}
 	h := x.w.Header()
 	h.Set("Date", x.now.Format(http.TimeFormat))
 	typed := false
@@ -342,11 +374,15 @@ func (x *exchange) compose(a *answer) {
 		h["Content-Type"] = nil
 	}
 	if x.server.config.diagnostics {
-		outcome := a.outcome
-		if x.e != nil && x.e.op.ID != "" {
-			outcome = x.e.op.ID + " " + outcome
+		if outcome := a.outcome; outcome != "" {
+			if x.e != nil && x.e.op.ID != "" {
+				outcome = x.e.op.ID + " " + outcome
+			}
+			h.Set("Mockauth-Outcome", headerText(outcome))
 		}
-		h.Set("Mockauth-Outcome", headerText(outcome))
+		if done := x.done(a); done != "" {
+			h.Set("Mockauth-Fault", done)
+		}
 		if a.why != "" {
 			h.Set("Mockauth-Why", headerText(a.why))
 		}
@@ -354,14 +390,13 @@ func (x *exchange) compose(a *answer) {
 			h.Set("Mockauth-Client-Error", headerText(a.client))
 		}
 	}
-	if a.hasBody() {
+	if a.hasBody() && a.size == 0 {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 }
 
-// send remembers the exchange and writes the answer.
+// send writes the answer.
 func (x *exchange) send(a *answer) {
-	x.journal(a)
 	x.w.WriteHeader(a.status)
 	if a.hasBody() && x.r.Method != http.MethodHead {
 		_, _ = x.w.Write(a.body) // the client has gone: nobody to tell
@@ -387,10 +422,13 @@ func headerText(s string) string {
 func (x *exchange) journal(a *answer) {
 	took := time.Since(x.started)
 	e := &entry{system: x.system, sent: clip(x.raw), answered: clip(a.body), secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
-		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
+		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Fault: x.done(a), Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
 		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Size: len(x.raw)},
-		Response: Message{Status: a.status, Headers: x.w.Header(), Size: len(a.body)},
+		Response: Message{Status: a.status, Headers: x.w.Header(), Size: len(a.body) + int(a.size)},
 	}}
+	if a.status == 0 {
+		e.Response.Headers = http.Header{}
+	}
 	where := "-"
 	if x.system != nil {
 		e.System = x.system.name()
@@ -409,6 +447,9 @@ func (x *exchange) journal(a *answer) {
 	attrs := []any{
 		"n", x.number, "world", x.world.name, "system", e.System, "method", x.r.Method, "path", where,
 		"operation", e.Operation, "outcome", a.outcome, "status", a.status, "took", took.Round(time.Microsecond),
+	}
+	if e.Fault != "" {
+		attrs = append(attrs, "fault", e.Fault)
 	}
 	if a.why != "" {
 		attrs = append(attrs, "why", a.why)

@@ -15,7 +15,8 @@ type Exchange struct {
 	World       string        `json:"world"`
 	System      string        `json:"system,omitempty"`
 	Operation   string        `json:"operation,omitempty"` // operationId
-	Outcome     string        `json:"outcome,omitempty"`   // name of the answer, or reason of the refusal
+	Outcome     string        `json:"outcome,omitempty"`   // name of the answer, or reason of the refusal; none where a fault came before
+	Fault       string        `json:"fault,omitempty"`     // what was done to it on purpose; several are joined by +
 	Why         string        `json:"why,omitempty"`
 	ClientError string        `json:"clientError,omitempty"`
 	From        []string      `json:"from,omitempty"` // JSON pointers into the contract: the answer, or the entries of failures, that this came from
@@ -28,8 +29,8 @@ type Exchange struct {
 // Message is one side of an Exchange.
 type Message struct {
 	Method  string      `json:"method,omitempty"`
-	URL     string      `json:"url,omitempty"` // as sent, with query
-	Status  int         `json:"status,omitempty"`
+	URL     string      `json:"url,omitempty"`    // as sent, with query
+	Status  int         `json:"status,omitempty"` // 0: no answer was written
 	Headers http.Header `json:"headers"`
 	Body    string      `json:"body,omitempty"` // the first 16 KiB
 	Size    int         `json:"size"`           // of the body, in bytes

@@ -25,7 +25,7 @@ type Observation struct {
 	// Would is the outcome that a fault came before; "" unless Outcome is.
 	Would       string
 	ClientError string
-	Fault       string // what was done to this exchange on purpose: the Do of a Fault
+	Fault       string // what is done to this exchange on purpose: the Do of a Fault; several are joined by +
 	Why         string
 
 	Method, URL, Host, RemoteAddr string // URL as it was sent
@@ -40,6 +40,8 @@ type Observation struct {
 	// Presented are the tokens in the places where a proof of the operation reads.
 	Presented []Presented
 	Issued    []Issued
+	// Refused: a refusal was decided; Outcome is its reason.
+	Refused bool
 	// Ended are the texts of the tokens that lived before this request, and do not
 	// after it: revoked, consumed, replaced, or their session ended.
 	Ended  []string
@@ -63,7 +65,9 @@ type Presented struct {
 // Issued is a token that a request was given.
 type Issued struct {
 	Kind, Text string
-	Session    string // id
+	Session    string        // id
+	Expires    time.Time     // of the world; zero: never
+	Idle       time.Duration // after which it is dead if it is not used; 0: never
 }
 
 // Observe calls f for each exchange of a system after it is decided and before
@@ -86,6 +90,7 @@ type watch struct {
 	issued     []Issued
 	ended      []string
 	opened     []string
+	refused    bool
 	violations []session.Violation
 }
 
@@ -217,12 +222,12 @@ func (w *watch) after(d *session.Decision) {
 	if w == nil {
 		return
 	}
-	if d.Failure != nil {
+	if w.refused = d.Failure != nil; w.refused {
 		w.violations = d.Failure.Violations
 		return
 	}
 	for _, t := range d.Issued() {
-		w.issued = append(w.issued, Issued{Kind: t.Kind.Name, Text: t.Text, Session: t.Session})
+		w.issued = append(w.issued, Issued{Kind: t.Kind.Name, Text: t.Text, Session: t.Session, Expires: t.Expires, Idle: t.Idle})
 	}
 	w.opened = d.Opened()
 }
@@ -232,17 +237,20 @@ func (x *exchange) observe(a *answer, why string) {
 	w := x.watch
 	o := Observation{
 		Number: x.number, Time: x.now, Wall: x.started, World: x.world.name,
-		Outcome: a.outcome, ClientError: a.client, Why: why,
+		Outcome: a.outcome, Would: x.trouble.would, ClientError: a.client, Fault: x.done(a), Why: why,
 		Method: x.r.Method, URL: x.r.RequestURI, Host: x.r.Host, RemoteAddr: x.r.RemoteAddr,
 		Header: x.r.Header.Clone(), Body: slices.Clone(x.raw),
 		Status: a.status, AnswerHeader: written(x.w.Header()),
-		Presented: w.presented, Issued: w.issued, Ended: w.ended, Opened: w.opened, Violations: w.violations,
+		Presented: w.presented, Issued: w.issued, Ended: w.ended, Opened: w.opened, Violations: w.violations, Refused: w.refused,
 	}
 	if o.URL == "" {
 		o.URL = x.r.URL.RequestURI()
 	}
 	if a.hasBody() && x.r.Method != http.MethodHead {
 		o.AnswerBody = slices.Clone(a.body)
+	}
+	if a.status == 0 {
+		o.AnswerHeader, o.AnswerBody = nil, nil
 	}
 	if x.system != nil {
 		o.System = x.system.name()

@@ -287,13 +287,16 @@ func (s *Server) Close() error {
 }
 
 // Shutdown ends the server when the requests under way are answered, or when
-// ctx ends.
+// ctx ends. Those that a fault holds are let go.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	h := s.http
 	s.mu.Unlock()
 	if h == nil {
 		return s.Close()
+	}
+	for _, w := range s.Worlds() {
+		w.ClearFaults()
 	}
 	err := h.Shutdown(ctx)
 	return errors.Join(err, s.Close())

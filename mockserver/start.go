@@ -113,16 +113,10 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		in.Body = http.NoBody
 	}
 	in.RequestURI = r.URL.RequestURI()
-	rec := httptest.NewRecorder()
+	rec := &memory{ResponseRecorder: httptest.NewRecorder()}
 	t.server.ServeHTTP(rec, in)
 	if r.Body != nil {
 		_ = r.Body.Close()
 	}
-	res := rec.Result()
-	res.Request = r
-	// The recorder would guess a type where a server writes none.
-	if h, ok := rec.Header()["Content-Type"]; ok && h == nil {
-		res.Header.Del("Content-Type")
-	}
-	return res, nil
+	return rec.result(r)
 }

@@ -25,6 +25,7 @@ type World struct {
 	server  *Server
 	clock   *Clock
 	journal *Journal
+	faults  faultSet
 	prefix  string // "/w/name"; "" for the default world
 	own     *http.Server
 	ownURL  string
@@ -314,20 +315,28 @@ func answered(known []string, reason string) bool {
 	return false
 }
 
-// take returns the reason that was laid on an operation, once for each time.
-func (st *state) take(operation string) string {
+// next returns the reason that was laid on an operation.
+func (st *state) next(operation string) string {
+	for _, l := range st.laid {
+		if l.operation == operation {
+			return l.reason
+		}
+	}
+	return ""
+}
+
+// take uses the reason up that was laid on an operation, once for each time.
+func (st *state) take(operation string) {
 	for i := range st.laid {
 		l := &st.laid[i]
 		if l.operation != operation {
 			continue
 		}
-		reason := l.reason
 		if l.times--; l.times == 0 {
 			st.laid = append(st.laid[:i], st.laid[i+1:]...)
 		}
-		return reason
+		return
 	}
-	return ""
 }
 
 // Counts returns how many sessions and tokens of a system live in this world
@@ -367,6 +376,7 @@ func (w *World) listen(host string) error {
 }
 
 func (w *World) close() {
+	w.ClearFaults() // whoever waits need not be waited for
 	if w.own != nil {
 		_ = w.own.Close()
 	}

@@ -1,5 +1,5 @@
 // Package admin is the control API of a mock: health, systems, clock, requests,
-// settings, worlds. It is HTTP only; what it does stands behind the interface
+// settings, failures, faults, worlds. It is HTTP only; what it does stands behind the interface
 // Control, which package mockserver implements. openapi.json is its contract,
 // served with it.
 package admin
@@ -38,6 +38,10 @@ type Control interface {
 	Settings(system string) (Settings, error)
 	Set(system, profile string, settings map[string]any) error
 	Fail(Fail) error
+	Lay(Fault) (FaultState, error)
+	Faults() []FaultState
+	ClearFaults()
+	ClearFault(id int) error
 	Reset(Reset) error
 	NewWorld(in NewWorld, r *http.Request) (World, error)
 	Worlds(r *http.Request) []World
@@ -210,6 +214,7 @@ func (a *api) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /health": a.health, "GET /systems": a.systems, "GET /clock": a.clock, "POST /clock": a.setClock,
 		"GET /requests": a.requests, "GET /settings/{system}": a.settings, "PUT /settings/{system}": a.setSettings,
+		"GET /faults": a.faults, "POST /faults": a.lay, "DELETE /faults": a.clearFaults, "DELETE /faults/{id}": a.clearFault,
 		"POST /failures": a.fail, "POST /reset": a.reset, "GET /worlds": a.worlds, "POST /worlds": a.newWorld,
 		"GET /worlds/{name}": a.world, "DELETE /worlds/{name}": a.deleteWorld, "GET /openapi.json": a.openapi,
 	}
