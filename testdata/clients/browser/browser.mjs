@@ -40,7 +40,7 @@ async function serve() {
 class Browser {
   #process;
   #waiting = new Map();
-  #listeners = [];
+  #listeners = new Set();
   #last = 0;
 
   static async start(profile) {
@@ -86,7 +86,8 @@ class Browser {
   }
 
   on(listener) {
-    this.#listeners.push(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   call(method, params = {}, sessionId) {
@@ -115,9 +116,11 @@ class Page {
     page.session = (await browser.call('Target.attachToTarget', {targetId, flatten: true})).sessionId;
     await page.call('Runtime.enable');
     await page.call('Page.enable');
-    const loaded = new Promise((resolve) => browser.on((method, _, session) => method === 'Page.loadEventFired' && session === page.session && resolve()));
+    const loaded = new Promise((resolve) => (page.off = browser.on((method, _, session) => method === 'Page.loadEventFired' && session === page.session && resolve())));
     await page.call('Page.navigate', {url});
     await loaded;
+    page.off();
+    page.url = url;
     return page;
   }
 
@@ -136,12 +139,23 @@ class Page {
   }
 }
 
-let browser, server, page, trouble;
+let browser, server, page, spare, trouble;
+
+/** A new page; the one after it is opened meanwhile, as that takes a while. */
+async function open(url) {
+  const ready = await spare;
+  const opened = ready?.url === url ? ready : await Page.open(browser, url);
+  if (ready && ready !== opened) await ready.close();
+  spare = Page.open(browser, url).catch(() => null);
+  return opened;
+}
+
 const profile = await mkdtemp(join(tmpdir(), 'page-driver-'));
 
 async function start({system}) {
   try {
     [browser, server] = await Promise.all([Browser.start(profile), serve()]);
+    spare = Page.open(browser, `http://127.0.0.1:${server.port}/`).catch(() => null);
     // What the page prints, anybody at the computer can read.
     browser.on((method, params) => {
       if (method === 'Runtime.consoleAPICalled') console.error(...params.args.map(({value, description}) => value ?? description));
@@ -159,7 +173,7 @@ async function run({seq, system, new: fresh, origin, base_url: base, account, st
     if (trouble) throw trouble;
     if (fresh) {
       await page?.close();
-      page = await Page.open(browser, `http://${new URL(origin).hostname}:${server.port}/`);
+      page = await open(`http://${new URL(origin).hostname}:${server.port}/`);
       await page.run(`clients.make(${JSON.stringify(system)}, ${JSON.stringify(base)})`);
     }
     const results = [];

@@ -1,10 +1,19 @@
 // WEDIA in cookie mode: both tokens are in cookies that no script can read. The
 // browser keeps and sends them; this only knows whether somebody is signed in.
-import {exchange, SessionError, singleFlight} from './http.mjs';
+import {exchange, Renewal, SessionError} from './http.mjs';
 
 export class Wedia {
   #session = null; // an object per sign-in; null: nobody is signed in
-  #renewed = 0;
+
+  #renewal = new Renewal(async () => {
+    const session = this.#signedIn();
+    try {
+      await this.#send('/api/rest/token', {cookieauth: 'true'});
+    } catch (error) {
+      // 400: no refresh token came, as the browser has dropped its cookie or keeps it back.
+      throw error.status === 401 || error.status === 400 ? this.#over(session, error) : error;
+    }
+  });
 
   constructor(base, {timeout = 10_000} = {}) {
     this.base = base;
@@ -17,34 +26,26 @@ export class Wedia {
   }
 
   async call() {
-    const session = this.#check(), seen = this.#renewed;
+    const mark = this.#renewal.mark();
+    this.#signedIn();
     try {
       return await this.#send('/api/rest/whoami');
     } catch (error) {
       if (error.status !== 401) throw error;
     }
-    if (session === this.#session && seen === this.#renewed) await this.refresh();
-    this.#check();
+    await this.#renewal.since(mark);
+    const session = this.#signedIn();
     try {
       return await this.#send('/api/rest/whoami');
     } catch (error) {
-      throw error.status === 401 ? over(error) : error;
+      throw error.status === 401 ? this.#over(session, error) : error;
     }
   }
 
   /** Renews the access token. However many ask at the same time, it is asked for once. */
-  refresh = singleFlight(async () => {
-    const session = this.#check();
-    try {
-      await this.#send('/api/rest/token', {cookieauth: 'true'});
-      this.#renewed++;
-    } catch (error) {
-      // 400: no refresh token came, as the browser has dropped its cookie or keeps it back.
-      if (error.status !== 401 && error.status !== 400) throw error;
-      if (session === this.#session) this.#session = null;
-      throw over(error);
-    }
-  });
+  refresh() {
+    return this.#renewal.now();
+  }
 
   /** Signs out. Only the server can take the cookies away: if this fails, they stay until they expire. */
   async logout() {
@@ -70,10 +71,13 @@ export class Wedia {
     throw new SessionError(`WEDIA refused: ${code || status} ${String(body?.message ?? '').slice(0, 200)}`, {code, status});
   }
 
-  #check() {
+  #signedIn() {
     if (!this.#session) throw new SessionError('nobody is signed in', {login: true});
     return this.#session;
   }
-}
 
-const over = (error) => new SessionError('the session is over; sign in again', {code: error.code, status: error.status, login: true, cause: error});
+  #over(session, error) {
+    if (this.#session === session) this.#session = null;
+    return new SessionError('the session is over; sign in again', {code: error.code, status: error.status, login: true, cause: error});
+  }
+}

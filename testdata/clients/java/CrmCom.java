@@ -32,7 +32,7 @@ final class CrmCom {
     final Http http = new Http();
     private final String base;
     private final boolean releases;
-    private final SingleFlight renewal = new SingleFlight();
+    private final Renewal renewal = new Renewal(this::renew);
     private Session session; // null: nobody is logged in
 
     /** @param releases the server has authentication/token/release (R10, R11) */
@@ -47,6 +47,7 @@ final class CrmCom {
     }
 
     Map<String, Object> contact() {
+        long mark = renewal.mark();
         Session used = session();
         for (boolean again = true; ; again = false) {
             if (used == null) throw SessionException.nobody();
@@ -56,26 +57,31 @@ final class CrmCom {
             } catch (SessionException e) {
                 // The list of codes is not published; this is what they are called.
                 if (e.status != 401 && !e.code.toUpperCase(Locale.ROOT).contains("TOKEN")) throw e;
-                if (!again) throw e.over();
+                if (!again) {
+                    replace(used, null);
+                    throw e.over();
+                }
             }
-            if (used == session()) refresh();
+            renewal.since(mark);
             used = session();
         }
     }
 
     /** Gets a new token. However many ask at the same time, it is asked for once. */
     void refresh() {
-        renewal.run(() -> {
-            Session old = session();
-            if (old == null) throw SessionException.nobody();
-            try {
-                replace(old, new Session(old.credentials, authenticate(old.credentials)));
-            } catch (SessionException e) {
-                if (e.code.isEmpty()) throw e; // no refusal
-                replace(old, null);
-                throw e.over();
-            }
-        });
+        renewal.now();
+    }
+
+    private void renew() {
+        Session old = session();
+        if (old == null) throw SessionException.nobody();
+        try {
+            replace(old, new Session(old.credentials, authenticate(old.credentials)));
+        } catch (SessionException e) {
+            if (e.code.isEmpty()) throw e; // no refusal
+            replace(old, null);
+            throw e.over();
+        }
     }
 
     /** Forgets token and credentials, and releases the token where that exists. */

@@ -2,6 +2,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.StringReader;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -142,7 +143,8 @@ final class Http {
         } catch (ExecutionException e) {
             if (e.getCause() instanceof SessionException known) throw known;
             if (e.getCause() instanceof IOException broken && broken.getCause() instanceof SessionException known) throw known;
-            throw new SessionException("no whole answer from " + host + ": " + e.getCause().getClass().getSimpleName(), "", 0, false, e.getCause());
+            String why = e.getCause() instanceof ConnectException ? "no connection" : "the connection broke";
+            throw new SessionException("no whole answer from " + host + ": " + why, "", 0, false, e.getCause());
         } catch (InterruptedException e) {
             answer.cancel(true);
             Thread.currentThread().interrupt();

@@ -59,6 +59,9 @@ final class LongJump {
         Element platform = null;
         try {
             platform = answer.xml().getDocumentElement();
+            if (answer.ok() && !platform.getTagName().equals("platform")) {
+                throw new SessionException("the answer is no platform, but " + platform.getTagName(), answer.status());
+            }
         } catch (SessionException e) {
             if (answer.ok()) throw e;
         }

@@ -16,7 +16,7 @@ final class Wedia {
 
     final Http http = new Http();
     private final String base;
-    private final SingleFlight renewal = new SingleFlight();
+    private final Renewal renewal = new Renewal(this::renew);
     private Tokens tokens; // null: nobody is signed in
 
     Wedia(String base) {
@@ -31,6 +31,7 @@ final class Wedia {
     }
 
     Map<String, Object> whoAmI() {
+        long mark = renewal.mark();
         Tokens used = tokens();
         for (boolean again = true; ; again = false) {
             if (used == null) throw SessionException.nobody();
@@ -38,26 +39,31 @@ final class Wedia {
                 return Json.object(Json.object(send("GET", "/api/rest/whoami", used.access, null).get("response")).get("data"));
             } catch (SessionException e) {
                 if (e.status != 401) throw e;
-                if (!again) throw e.over();
+                if (!again) {
+                    replace(used, null);
+                    throw e.over();
+                }
             }
-            if (used == tokens()) refresh();
+            renewal.since(mark);
             used = tokens();
         }
     }
 
     /** Renews the access token. However many ask at the same time, it is asked for once. */
     void refresh() {
-        renewal.run(() -> {
-            Tokens old = tokens();
-            if (old == null) throw SessionException.nobody();
-            try {
-                replace(old, read(send("POST", "/api/rest/token", null, Map.of("token", old.refresh)), old.refresh));
-            } catch (SessionException e) {
-                if (e.status != 401 && e.status != 400) throw e;
-                replace(old, null);
-                throw e.over();
-            }
-        });
+        renewal.now();
+    }
+
+    private void renew() {
+        Tokens old = tokens();
+        if (old == null) throw SessionException.nobody();
+        try {
+            replace(old, read(send("POST", "/api/rest/token", null, Map.of("token", old.refresh)), old.refresh));
+        } catch (SessionException e) {
+            if (e.status != 401 && e.status != 400) throw e;
+            replace(old, null);
+            throw e.over();
+        }
     }
 
     /** Signs out. The tokens are dropped, even if the server does not take it. */

@@ -1,6 +1,6 @@
 // CRM.COM: a token in the query of a GET and in the body of a POST. There is
 // nothing to renew it with; a client authenticates again.
-import {exchange, SessionError, singleFlight} from './http.mjs';
+import {exchange, Renewal, SessionError} from './http.mjs';
 
 const JSON_BODY = {'Content-Type': 'application/json'};
 
@@ -35,8 +35,7 @@ export class CrmCom {
     return data;
   }
 
-  /** Gets a new token. However many ask at the same time, it is asked for once. */
-  refresh = singleFlight(async () => {
+  #renewal = new Renewal(async () => {
     const credentials = this.#credentials;
     if (!credentials) throw new SessionError('nobody is logged in', {login: true});
     try {
@@ -48,6 +47,11 @@ export class CrmCom {
       throw new SessionError(error.message, {code: error.code, status: error.status, login: true, cause: error});
     }
   });
+
+  /** Gets a new token. However many ask at the same time, it is asked for once. */
+  refresh() {
+    return this.#renewal.now();
+  }
 
   /** Forgets token and credentials, and releases the token where that exists. */
   async logout() {
@@ -68,7 +72,7 @@ export class CrmCom {
   }
 
   async #get(path, query = {}, again = true) {
-    const token = this.#token;
+    const token = this.#token, mark = this.#renewal.mark();
     if (!token) throw new SessionError('nobody is logged in', {login: true});
     try {
       return await this.#send(`${path}?${new URLSearchParams({...query, token})}`, {});
@@ -77,7 +81,7 @@ export class CrmCom {
       const dead = error.status === 401 || /TOKEN/i.test(error.code);
       if (!dead) throw error;
       if (!again) throw new SessionError(error.message, {code: error.code, status: error.status, login: true, cause: error});
-      if (this.#token === token) await this.refresh();
+      await this.#renewal.since(mark);
       return this.#get(path, query, false);
     }
   }

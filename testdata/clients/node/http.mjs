@@ -104,8 +104,35 @@ function decode(bytes, type) {
   }
 }
 
-/** Runs work once at a time: whoever comes while it runs gets the same outcome. */
-export function singleFlight(work) {
-  let running = null;
-  return () => (running ??= work().finally(() => (running = null)));
+/**
+ * Renews a session, once at a time. However many calls are refused at once,
+ * whoever began before a renewal ended takes its outcome, be it good or bad, and
+ * asks for no other.
+ */
+export class Renewal {
+  #work;
+  #running = null;
+  #ended = 0;
+  #last = null;
+
+  constructor(work) {
+    this.#work = work;
+  }
+
+  /** To be asked for before a call, and handed to since. */
+  mark() {
+    return this.#ended;
+  }
+
+  since(mark) {
+    return this.#ended === mark ? this.now() : this.#last;
+  }
+
+  now() {
+    return (this.#running ??= this.#work().finally(() => {
+      this.#last = this.#running;
+      this.#running = null;
+      this.#ended++;
+    }));
+  }
 }

@@ -1,6 +1,6 @@
 // JMap, with the surface of the vendor's library: login, setToken, logout,
 // getToken; rejections carry one of its six error keys as `code`.
-import {exchange, SessionError, singleFlight} from './http.mjs';
+import {exchange, Renewal, SessionError} from './http.mjs';
 
 const JSON_BODY = {'Content-Type': 'application/json'};
 const NO_TOKEN = '-1';
@@ -119,8 +119,7 @@ export class JMapCloud extends User {
     return this.session;
   }
 
-  /** Renews the tokens. However many ask at the same time, the refresh token is sent once. */
-  refresh = singleFlight(async () => {
+  #renewal = new Renewal(async () => {
     const {session} = this;
     if (!session?.refreshToken) throw this.noSession();
     try {
@@ -132,12 +131,17 @@ export class JMapCloud extends User {
     }
   });
 
+  /** Renews the tokens. However many ask at the same time, the refresh token is sent once. */
+  refresh() {
+    return this.#renewal.now();
+  }
+
   async self() {
     return (await this.#get('/users/self')).result;
   }
 
   async #get(path, again = true) {
-    const {session} = this;
+    const {session} = this, mark = this.#renewal.mark();
     if (!session) throw this.noSession();
     try {
       return await this.request(path, {headers: {Authorization: `Bearer ${session.accessToken}`}});
@@ -145,8 +149,7 @@ export class JMapCloud extends User {
       if (error.status !== 401) throw error;
       if (!again && this.session === session) this.session = null;
       if (!again) throw this.invalid(error);
-      // Another call may have renewed them already.
-      if (this.session === session) await this.refresh();
+      await this.#renewal.since(mark);
       return this.#get(path, false);
     }
   }

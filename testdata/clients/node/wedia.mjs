@@ -1,12 +1,20 @@
 // WEDIA in cookie mode: both tokens travel in cookies, and are seen by nobody
 // but the jar.
 import {Jar} from './cookies.mjs';
-import {exchange, SessionError, singleFlight} from './http.mjs';
+import {exchange, Renewal, SessionError} from './http.mjs';
 
 export class Wedia {
-  #jar = new Jar();
-  #signedIn = 0; // counts sign-ins; 0: nobody is
-  #renewed = 0; // counts refreshes, so that a call knows whether one came between
+  #jar = null; // null: nobody is signed in
+
+  #renewal = new Renewal(async () => {
+    const jar = this.#signedIn();
+    try {
+      await this.#send(jar, '/api/rest/token', {cookieauth: 'true'});
+    } catch (error) {
+      // 400: the refresh token is not even there any more.
+      throw error.status === 401 || error.status === 400 ? this.#over(jar, error) : error;
+    }
+  });
 
   constructor(base, {timeout = 10_000} = {}) {
     this.base = base;
@@ -15,9 +23,9 @@ export class Wedia {
 
   /** @param {{login: string, password: string, application?: string}} who an application signs in with key and secret */
   async signIn(who) {
-    this.#jar.clear();
-    await this.#send('/api/rest/signin', {method: 'POST', body: new URLSearchParams({...who, cookieauth: 'true'})});
-    this.#signedIn++;
+    const jar = new Jar();
+    await this.#send(jar, '/api/rest/signin', {...who, cookieauth: 'true'});
+    this.#jar = jar;
   }
 
   async whoAmI() {
@@ -26,46 +34,36 @@ export class Wedia {
   }
 
   /** Renews the access token. However many ask at the same time, it is asked for once. */
-  refresh = singleFlight(async () => {
-    this.#check();
-    try {
-      await this.#send('/api/rest/token', {method: 'POST', body: new URLSearchParams({cookieauth: 'true'})});
-      this.#renewed++;
-    } catch (error) {
-      // 400: the refresh token is not even there any more.
-      if (error.status !== 401 && error.status !== 400) throw error;
-      this.#forget();
-      throw over(error);
-    }
-  });
+  refresh() {
+    return this.#renewal.now();
+  }
 
   /** Signs out. The cookies are dropped, even if the server does not take it. */
   async signOut() {
-    if (!this.#signedIn) return;
     const jar = this.#jar;
-    this.#forget();
-    await this.#send('/api/rest/signout', {method: 'POST', body: new URLSearchParams()}, jar);
+    this.#jar = null;
+    if (jar) await this.#send(jar, '/api/rest/signout', {});
   }
 
   async #call(path) {
-    this.#check();
-    const jar = this.#jar, seen = this.#renewed;
+    const mark = this.#renewal.mark();
     try {
-      return await this.#send(path, {}, jar);
+      return await this.#send(this.#signedIn(), path);
     } catch (error) {
       if (error.status !== 401) throw error;
     }
-    if (jar === this.#jar && seen === this.#renewed) await this.refresh();
-    this.#check();
+    await this.#renewal.since(mark);
+    const jar = this.#signedIn();
     try {
-      return await this.#send(path);
+      return await this.#send(jar, path);
     } catch (error) {
-      throw error.status === 401 ? over(error) : error;
+      throw error.status === 401 ? this.#over(jar, error) : error;
     }
   }
 
-  async #send(path, options = {}, jar = this.#jar) {
-    const answer = await exchange(this.base + path, {timeout: this.timeout, jar, ...options});
+  async #send(jar, path, form) {
+    const post = form && {method: 'POST', body: new URLSearchParams(form)};
+    const answer = await exchange(this.base + path, {timeout: this.timeout, jar, ...post});
     const ok = answer.status >= 200 && answer.status < 300;
     let body;
     try {
@@ -81,15 +79,13 @@ export class Wedia {
     throw new SessionError(`WEDIA refused: ${code || status} ${String(body?.message ?? '').slice(0, 200)}`, {code, status});
   }
 
-  #check() {
-    if (!this.#signedIn) throw new SessionError('nobody is signed in', {login: true});
+  #signedIn() {
+    if (!this.#jar) throw new SessionError('nobody is signed in', {login: true});
+    return this.#jar;
   }
 
-  // A new jar and not an empty one: what is still under way must not fill it.
-  #forget() {
-    this.#jar = new Jar();
-    this.#signedIn = 0;
+  #over(jar, error) {
+    if (this.#jar === jar) this.#jar = null;
+    return new SessionError('the session is over; sign in again', {code: error.code, status: error.status, login: true, cause: error});
   }
 }
-
-const over = (error) => new SessionError('the session is over; sign in again', {code: error.code, status: error.status, login: true, cause: error});
