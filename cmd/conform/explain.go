@@ -98,6 +98,9 @@ whose case is then explained.`,
 			if own != "" {
 				names = []string{own}
 			}
+			if system, _, found := strings.Cut(args[0], ".client."); found {
+				return a.explainClient(or(own, system), args[0])
+			}
 			x, _, c, err := a.caseOf(cmd.Context(), args[0], names, f, true)
 			if err != nil {
 				return err

@@ -131,7 +131,7 @@ Exit codes: 0 conforms, 1 does not, 2 usage, target file or contract is wrong,
 	root.SetErr(stderr)
 	root.SetContext(ctx)
 	root.AddCommand(
-		a.serverCommand(), a.doctorCommand(), a.initCommand(), a.listCommand(), a.explainCommand(),
+		a.serverCommand(), a.clientCommand(), a.driverCommand(), a.doctorCommand(), a.initCommand(), a.listCommand(), a.explainCommand(),
 		a.replayCommand(), a.baselineCommand(), a.cleanupCommand(), a.mutateCommand(), a.schemaCommand(), a.versionCommand(),
 	)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return plain(err) })

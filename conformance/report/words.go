@@ -282,9 +282,20 @@ func answered(x conformance.Exchange) string {
 
 // explain and replay are commands about a case; again are the flags that name
 // the target.
-func explain(v conformance.Verdict, again string) string { return ofConform("explain", v, again) }
+func explain(v conformance.Verdict, again string) string {
+	if strings.HasPrefix(again, "client ") {
+		again = ""
+	}
+	return ofConform("explain", v, again)
+}
 
-func replay(v conformance.Verdict, again string) string { return ofConform("replay", v, again) }
+// replay of a case about a client is the command that was run, for this case.
+func replay(v conformance.Verdict, again string) string {
+	if flags, command, ok := strings.Cut(again, " -- "); ok && strings.HasPrefix(again, "client ") {
+		return "conform " + shown(flags) + " --focus " + quoted(shown(v.ID)) + " --verbose -- " + shown(command)
+	}
+	return ofConform("replay", v, again)
+}
 
 func ofConform(name string, v conformance.Verdict, again string) string {
 	return strings.TrimSpace("conform " + name + " " + quoted(shown(v.ID)) + " " + shown(again))

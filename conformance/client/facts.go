@@ -1,0 +1,126 @@
+package client
+
+import (
+	"slices"
+
+	"github.com/mockauth/mockauth/fixtures"
+	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/specs"
+)
+
+// facts is what a contract says about sessions at large, for the choice of cases.
+type facts struct {
+	c *specs.Contract
+	// logins open a session for someone who shows a secret, renewals give a token
+	// for a token, logouts end something, calls need a session and do none of it.
+	logins, renewals, logouts, calls []*specs.Operation
+	// once: a token that renews is for single use. idle: some token dies unused,
+	// ends: some token dies by time. cookies: some token is carried in one.
+	once, idle, ends, cookies bool
+}
+
+func newFacts(c *specs.Contract) *facts {
+	f := &facts{c: c}
+	for _, op := range c.Operations {
+		finds := finding(op)
+		switch {
+		case len(op.Opens) > 0 && secret(op) != nil:
+			f.logins = append(f.logins, op)
+		case len(op.Ends) > 0 && len(finds) > 0:
+			f.logouts = append(f.logouts, op)
+		case len(op.Issues) > 0 && len(op.Opens) == 0 && len(finds) > 0:
+			f.renewals = append(f.renewals, op)
+			for _, kind := range finds {
+				f.once = f.once || c.Token(kind).Once
+			}
+		case len(op.Security) > 0 && !op.Anonymous && len(op.Sets)+len(op.Creates)+len(op.Issues)+len(op.Opens) == 0:
+			f.calls = append(f.calls, op)
+		}
+	}
+	for _, t := range c.Tokens {
+		f.idle = f.idle || t.Idle != nil
+		f.ends = f.ends || t.Idle != nil || t.Lifetime != nil
+	}
+	for _, op := range c.Operations {
+		for _, l := range op.Proves {
+			f.cookies = f.cookies || l.In == specs.InCookie
+		}
+	}
+	return f
+}
+
+// proofs are all proofs of an operation, also those within others.
+func proofs(op *specs.Operation) []*specs.Proof {
+	var out []*specs.Proof
+	var walk func(list []*specs.Proof)
+	walk = func(list []*specs.Proof) {
+		for _, p := range list {
+			out = append(out, p)
+			walk(p.Also)
+		}
+	}
+	for _, alt := range op.Security {
+		walk(alt)
+	}
+	walk(op.Accepts)
+	return out
+}
+
+// finding are the kinds of token that an operation takes.
+func finding(op *specs.Operation) []string {
+	var out []string
+	for _, p := range proofs(op) {
+		for _, b := range slices.Concat(p.Binds, p.May) {
+			for _, t := range b.Alts {
+				if t.Kind == specs.FindToken && !slices.Contains(out, t.Token) {
+					out = append(out, t.Token)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// secret is the kind of record whose secret an operation takes, or nil.
+func secret(op *specs.Operation) *specs.Target {
+	for _, p := range op.Accepts {
+		for _, b := range slices.Concat(p.Binds, p.May) {
+			for _, t := range b.Alts {
+				if t.Kind == specs.FindRecord && t.Secret {
+					return t
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// candidate is a record that may log in.
+type candidate struct {
+	kind   string
+	key    string
+	fields map[string]any
+	secret string // the field
+}
+
+// accounts are the records that a login takes, the likeliest first: in the order
+// of the operations and of the world.
+func (f *facts) accounts(w *fixtures.World) []candidate {
+	var out []candidate
+	for _, op := range f.logins {
+		t := secret(op)
+		for _, r := range w.Records {
+			if r.Kind != t.Record {
+				continue
+			}
+			if text, ok := value.Text(r.Value[t.Field]); !ok || text == "" {
+				continue
+			}
+			key, _ := value.Text(r.Value[f.c.Record(r.Kind).Key])
+			if !slices.ContainsFunc(out, func(c candidate) bool { return c.kind == r.Kind && c.key == key }) {
+				out = append(out, candidate{r.Kind, key, r.Value, t.Field})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,235 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/conformance/driver"
+	"github.com/mockauth/mockauth/mockserver"
+)
+
+// Names of the mock's observations, for short.
+type (
+	presented = mockserver.Presented
+	issued    = mockserver.Issued
+)
+
+// Runner carries cases out, one at a time, with one driver. It is not safe for
+// concurrent use; several of one Suite may work side by side.
+type Runner struct {
+	suite *Suite
+	d     driver.Driver
+	seq   int
+	used  conformance.Used
+}
+
+// Runner makes a Runner. Close ends its driver, and must be called.
+func (s *Suite) Runner() *Runner { return &Runner{suite: s} }
+
+func (r *Runner) next() int {
+	r.seq++
+	return r.seq
+}
+
+// driver is the driver of the runner: it is started when it is first needed, and
+// anew after it has died.
+func (r *Runner) driver(ctx context.Context) (driver.Driver, error) {
+	if r.d != nil {
+		return r.d, nil
+	}
+	d, err := r.suite.start(ctx)
+	r.d = d
+	return d, err
+}
+
+// drop ends a driver that is of no use any more.
+func (r *Runner) drop() {
+	if r.d == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	_ = r.d.Close(ctx)
+	r.d = nil
+}
+
+// Run carries one case out.
+func (r *Runner) Run(ctx context.Context, c *conformance.Case) conformance.Verdict {
+	started := time.Now()
+	v := conformance.Verdict{Info: c.Info, Status: conformance.Passed}
+	x := r.suite.scenarios[c.ID]
+	if x == nil {
+		v.Status, v.Why = conformance.NotTestable, "no scenario has this id"
+		return v
+	}
+	s := r.stage(c.ID)
+	s.severity, s.rule, s.title = c.Severity, c.Rule, c.Title
+	defer func() { v.Seconds = time.Since(started).Seconds() }()
+	defer s.close()
+	if why := r.lacks(ctx, x); why != "" {
+		v.Status, v.Why = conformance.Excluded, why
+		return v
+	}
+	if x.rehearsed {
+		if unfit := r.rehearse(ctx); unfit != nil {
+			v.Status, v.Why = unfit.status, unfit.why
+			return v
+		}
+	}
+	if err := s.open(setting{}); err != nil {
+		v.Status, v.Why = conformance.NotTestable, "no world could be made: "+err.Error()
+		return v
+	}
+	x.run(ctx, s)
+	s.leave(ctx)
+	v.Status, v.Why, v.Mismatches = s.judged()
+	v.Exchanges = s.exchanges()
+	r.used.Requests += s.mark()
+	r.used.Sessions += count(s.seen(0), opened)
+	r.used.Closed = r.used.Sessions // a mock ends with all that is in it
+	return v
+}
+
+// stage makes a stage that is not open yet.
+func (r *Runner) stage(id string) *stage {
+	return &stage{suite: r.suite, r: r, id: id, mask: conformance.NewMasker(), wake: make(chan struct{})}
+}
+
+// lacks is what a scenario wants that the client does not have; "": nothing.
+func (r *Runner) lacks(ctx context.Context, x *scenario) string {
+	d, err := r.driver(ctx)
+	if err != nil {
+		return "" // the case says so
+	}
+	if driver.OneShot(d) && x.group() == "life" && !r.suite.o.Watch {
+		return "a command that is run as a whole has no session to go on with; a driver does: conform client --driver"
+	}
+	for _, need := range x.needs {
+		if !d.About().Can(need) {
+			return fmt.Sprintf("the client does not have this: %s is not among what its driver does", need)
+		}
+	}
+	return ""
+}
+
+// leave ends what a client of the case may still hold: the mock is closed, and
+// what was said is looked through.
+func (s *stage) leave(ctx context.Context) {
+	if s.suite.o.Watch {
+		return
+	}
+	s.world.ClearFaults()
+	if s.r.d != nil {
+		s.output.WriteString(s.r.d.Output())
+	}
+	if ctx.Err() == nil {
+		s.everywhere()
+	}
+}
+
+// judged is the status of a case and why.
+func (s *stage) judged() (conformance.Status, string, []conformance.Mismatch) {
+	if len(s.v.mismatches) > 0 {
+		worst := conformance.May
+		for _, m := range s.v.mismatches {
+			worst = max(worst, m.Severity)
+		}
+		if worst == conformance.Must || worst == conformance.Should && s.suite.o.Strict {
+			return conformance.Failed, "", s.v.mismatches
+		}
+		return conformance.Differs, "what differs is " + worst.String() + ": it fails a run that is strict", s.v.mismatches
+	}
+	if s.v.status != "" {
+		return s.v.status, s.v.why, nil
+	}
+	return conformance.Passed, "", nil
+}
+
+// Used is what was done so far.
+func (r *Runner) Used() conformance.Used { return r.used }
+
+// Close ends the driver.
+func (r *Runner) Close(context.Context) int {
+	r.drop()
+	return 0
+}
+
+// exchanges are those that the mock saw, for reports: masked.
+func (s *stage) exchanges() []conformance.Exchange {
+	var out []conformance.Exchange
+	log := s.seen(0)
+	for i, o := range log {
+		if i >= 40 {
+			break
+		}
+		out = append(out, s.exchange(o))
+	}
+	return out
+}
+
+// maxShown bounds the bytes of a body that reports show.
+const maxShown = 16 << 10
+
+func (s *stage) exchange(o observed) conformance.Exchange {
+	e := conformance.Exchange{Purpose: s.purpose(o), Operation: o.Operation, Wanted: line(o)}
+	e.Request = conformance.Message{Method: o.Method, URL: s.mask.Text(o.URL), Headers: s.fields(o.Header)}
+	e.Request.Body, e.Request.Cut = s.mask.Cut(string(o.Body), maxShown)
+	if o.Status == 0 {
+		e.Error = "no answer, on purpose: " + o.Fault
+		return e
+	}
+	e.Response = &conformance.Message{Status: o.Status, Headers: s.fields(o.AnswerHeader)}
+	e.Response.Body, e.Response.Cut = s.mask.Cut(string(o.AnswerBody), maxShown)
+	return e
+}
+
+// purpose says during which step of the client an exchange was seen, and what
+// the mock made of it.
+func (s *stage) purpose(o observed) string {
+	during := ""
+	for i, r := range s.results {
+		if r.from < r.to && o.Number > s.numberOf(r.from) && o.Number <= s.numberOf(r.from)+r.to-r.from {
+			during = fmt.Sprintf("step %d, %s", i+1, doing(r.step))
+		}
+	}
+	text := "seen: " + line(o)
+	if during != "" {
+		text = during + ": " + line(o)
+	}
+	if o.Why != "" {
+		text += ": " + s.mask.Text(o.Why)
+	}
+	return text
+}
+
+// numberOf is the number of exchanges before a mark.
+func (s *stage) numberOf(mark int) int { return mark }
+
+func (s *stage) fields(h map[string][]string) []conformance.Field {
+	var out []conformance.Field
+	for _, name := range sortedKeys(h) {
+		for _, v := range h[name] {
+			out = append(out, conformance.Field{Name: name, Value: s.mask.Text(v)})
+		}
+	}
+	return out
+}
+
+// plural is a number of things in words.
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// quoted is a text in a message, short.
+func quoted(s string) string {
+	if len(s) > 60 {
+		s = s[:60] + "…"
+	}
+	return `"` + strings.ReplaceAll(s, "\n", `\n`) + `"`
+}
