@@ -116,10 +116,10 @@ class CrmCom:
     def _data(self, answer, secret):
         if answer.trouble():
             raise CrmError(answer.trouble(), "", answer.status)
-        body = answer.object()
+        body = answer.refusal() if answer.status >= 400 else answer.object()
         code, texts = member(body, "status", "code"), (member(body, "status", "message"), member(body, "status", "description"))
         if answer.status >= 400 or not isinstance(code, str) or code.upper() != "OK":
-            text = next((brief(t, secret) for t in texts if t), "") or "the server refused the call"
+            text = next((brief(t, secret) for t in texts if t), "") or f"the server refused the call (HTTP {answer.status})"
             raise CrmError(text, brief(code, secret), answer.status)
         return body.get("data")
 

@@ -126,11 +126,10 @@ class JMapCloud:
     def _body(self, answer, secret):
         if answer.trouble():
             raise JMapCloudError(answer.trouble(), "", answer.status)
-        body = answer.object()
         if answer.status >= 400:
-            text = brief(body.get("message"), secret) or "the server refused the call"
+            text = brief(answer.refusal().get("message"), secret) or f"the server refused the call (HTTP {answer.status})"
             raise JMapCloudError(text, "", answer.status)
-        return body
+        return answer.object()
 
     def _pair(self, answer, secret):
         """Both tokens of an answer. The older form has an access token alone."""

@@ -94,11 +94,11 @@ class JMapServer:
         """What was asked for. An answer is a refusal if its status is not OK."""
         if answer.trouble():
             raise JMapServerError(answer.trouble(), "", answer.status)
-        body = answer.object()
+        body = answer.refusal() if answer.status >= 400 else answer.object()
         status = body.get("status")
         if answer.status >= 400 or status != "OK":
             phrase = status if isinstance(status, str) and status != "OK" else f"HTTP {answer.status}"
-            text = brief(body.get("message"), secret) or "the server refused the call"
+            text = brief(body.get("message"), secret) or f"the server refused the call (HTTP {answer.status})"
             raise JMapServerError(text, brief(phrase, secret), answer.status)
         return body.get("result")
 

@@ -84,18 +84,26 @@ class LongJump:
         """What stands below platform. Any code but 0 is a refusal, whatever the status."""
         if answer.trouble():
             raise LongJumpError(answer.trouble(), "", answer.status)
-        kind = answer.headers.get_content_type()
-        if kind.endswith("/xml") or kind.endswith("+xml"):
-            root = answer.xml()
-            platform = _tree(root) if root.tag == "platform" else None
-        else:
-            platform = member(answer.object(), "platform")
+        try:
+            platform = _read(answer)
+        except Unreadable:
+            if answer.status < 400:
+                raise
+            platform = None  # a refusal in the form of a proxy, say
         code = member(platform, "message", "code")
         code = brief(str(code), secret) if isinstance(code, (str, int)) else ""
         if answer.status >= 400 or code != "0":
-            text = brief(member(platform, "message", "description"), secret) or "the server refused the call"
+            text = brief(member(platform, "message", "description"), secret) or f"the server refused the call (HTTP {answer.status})"
             raise LongJumpError(text, code, answer.status)
         return platform
+
+
+def _read(answer):
+    kind = answer.headers.get_content_type()
+    if kind.endswith("/xml") or kind.endswith("+xml"):
+        root = answer.xml()
+        return _tree(root) if root.tag == "platform" else None
+    return member(answer.object(), "platform")
 
 
 def _tree(element):

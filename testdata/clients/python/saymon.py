@@ -82,10 +82,10 @@ class Saymon:
             raise SaymonError(answer.trouble(), "", answer.status)
         if answer.status < 400:
             return answer.json() if answer.body else None
-        body = answer.object()
+        body = answer.refusal()
         text, code = body.get("message"), body.get("code") or body.get("errorCode") or ""
         try:
             text = json.loads(text)["message"]  # in most refusals the text holds JSON
         except (ValueError, TypeError, KeyError, RecursionError):
             pass
-        raise SaymonError(brief(text, secret) or "the server refused the call", brief(str(code), secret), answer.status)
+        raise SaymonError(brief(text, secret) or f"the server refused the call (HTTP {answer.status})", brief(str(code), secret), answer.status)

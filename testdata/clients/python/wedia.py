@@ -143,11 +143,11 @@ class Wedia:
     def _body(self, answer, secret):
         if answer.trouble():
             raise WediaError(answer.trouble(), "", answer.status)
-        body = answer.object()
+        body = answer.refusal() if answer.status >= 400 else answer.object()
         code = body.get("error")
         if answer.status >= 400 or code is not None:
             code = brief(str(code or ""), secret)
             of_code = re.match(r"[45]\d\d", code)  # the status is 200 on some servers
             status = int(of_code.group()) if answer.status < 400 and of_code else answer.status
-            raise WediaError(brief(body.get("message"), secret) or "the server refused the call", code, status)
+            raise WediaError(brief(body.get("message"), secret) or f"the server refused the call (HTTP {status})", code, status)
         return body

@@ -82,6 +82,13 @@ class Answer:
             raise Unreadable(f"the answer (HTTP {self.status}) is JSON, but no object", status=self.status)
         return value
 
+    def refusal(self):
+        """The body of a refusal; an empty object if it is not in the form of the API, as that of a proxy."""
+        try:
+            return self.object()
+        except Unreadable:
+            return {}
+
     def xml(self):
         """The body as the root element of an XML document without DTD."""
         declared = re.match(rb"\s*<\?xml[^>]*encoding=[\"']([A-Za-z0-9._-]+)", self.body)

@@ -27,7 +27,7 @@ func (a *Answer) JSON(v any) error {
 		return a.Unreadable("JSON")
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) || json.Unmarshal(text, v) != nil {
-		return &Error{Status: a.Status, Message: fmt.Sprintf("the answer (HTTP %d) is JSON, but not of the form of this API", a.Status)}
+		return a.unlike(fmt.Sprintf("the answer (HTTP %d) is JSON, but not of the form of this API", a.Status))
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (a *Answer) text(charset string) ([]byte, error) {
 	case "utf-16le":
 		return wide(body, binary.LittleEndian), nil
 	}
-	return nil, &Error{Status: a.Status, Message: fmt.Sprintf("the answer (HTTP %d) is no text of charset %s", a.Status, Brief(charset))}
+	return nil, a.unlike(fmt.Sprintf("the answer (HTTP %d) is no text of charset %s", a.Status, Brief(charset)))
 }
 
 // latin reads Windows-1252, of which ISO 8859-1 is a part but for control codes.

@@ -41,7 +41,7 @@ type Error struct {
 	Message string
 	// Sent: no whole answer came, but the server may have got the request.
 	Sent bool
-	// Answered: the server refused the call in the form of its API.
+	// Answered: the server refused the call.
 	Answered bool
 
 	cause error
@@ -83,6 +83,9 @@ func New(base string, hc *http.Client, jar *Jar) (*Conn, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
 		return nil, errors.New("the base URL has to be like https://host/path, without user and query")
+	}
+	if u.Path == "" {
+		u.Path = "/" // else what is joined to it has no slash before it, and gets no cookie
 	}
 	c := &Conn{base: u, Jar: jar}
 	if hc != nil {
@@ -203,7 +206,13 @@ func (a *Answer) Unreadable(wanted string) *Error {
 	if start := bytes.ToLower(bytes.TrimSpace(a.Body[:min(len(a.Body), 64)])); a.Media == "text/html" || bytes.HasPrefix(start, []byte("<!doctype")) || bytes.HasPrefix(start, []byte("<html")) {
 		what = "HTML"
 	}
-	return &Error{Status: a.Status, Message: fmt.Sprintf("the answer (HTTP %d) is %s; %s was expected", a.Status, what, wanted)}
+	return a.unlike(fmt.Sprintf("the answer (HTTP %d) is %s; %s was expected", a.Status, what, wanted))
+}
+
+// unlike is the error for a body that is not in the form of the API. The status
+// alone may say that the call was refused, as that of a proxy.
+func (a *Answer) unlike(message string) *Error {
+	return &Error{Status: a.Status, Answered: a.Status >= 400, Message: message}
 }
 
 func (a *Answer) retryAfter() (time.Duration, bool) {
