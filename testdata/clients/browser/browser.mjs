@@ -167,7 +167,7 @@ async function start({system}) {
   return {ready: true, protocol: 1, client: {name: 'browser-example', version: '1.0.0', language: 'JavaScript'}, does: DOES[system] ?? ['login', 'call', 'logout'], systems: Object.keys(DOES)};
 }
 
-async function run({seq, system, new: fresh, origin, base_url: base, account, steps, deadline_ms: deadline}) {
+async function run({seq, system, new: fresh, origin, base_url: base, kind, account, steps, deadline_ms: deadline}) {
   if (!DOES[system]) return {seq, skipped: {message: `there is no page for ${system}`}};
   try {
     if (trouble) throw trouble;
@@ -178,8 +178,8 @@ async function run({seq, system, new: fresh, origin, base_url: base, account, st
     }
     const results = [];
     const timeout = Math.min(10_000, deadline / (steps.length + 2));
-    const {login, password} = account;
-    for (const step of steps) results.push(await page.run(`clients.step(${JSON.stringify(step)}, ${JSON.stringify({login, password})}, ${timeout})`));
+    const who = kind === 'application' ? {application: account.name, login: account.key, password: account.secret} : {login: account.login, password: account.password};
+    for (const step of steps) results.push(await page.run(`clients.step(${JSON.stringify(step)}, ${JSON.stringify(who)}, ${timeout})`));
     return {seq, steps: results};
   } catch (error) {
     return {seq, errored: {message: error.message}};

@@ -10,11 +10,11 @@ globalThis.clients = {
   make(system, base) {
     client = new systems[system](base);
   },
-  async step({do: action, parallel = 1}, {login, password}, timeout) {
+  async step({do: action, parallel = 1}, who, timeout) {
     client.timeout = timeout;
     const once = async () => {
       try {
-        await client[action](login, password);
+        await client[action](who);
         return {ok: true};
       } catch (error) {
         return {ok: false, error: {code: error.code || undefined, http: error.status || undefined, message: error.message, login: error.login || undefined}};

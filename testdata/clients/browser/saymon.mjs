@@ -9,7 +9,7 @@ export class Saymon {
     this.timeout = timeout;
   }
 
-  async login(login, password) {
+  async login({login, password}) {
     await this.#send('POST', '/users/session', {login, password});
     this.#session = {};
   }

@@ -20,8 +20,9 @@ export class Wedia {
     this.timeout = timeout;
   }
 
-  async login(login, password) {
-    await this.#send('/api/rest/signin', {login, password, cookieauth: 'true'});
+  /** @param {{login: string, password: string, application?: string}} who an application signs in with key and secret */
+  async login(who) {
+    await this.#send('/api/rest/signin', {...who, cookieauth: 'true'});
     this.#session = {};
   }
 
