@@ -323,7 +323,12 @@ func (b *builder) outcomes(op *specs.Operation, f *found) {
 func issued(c *candidate) string {
 	var out []string
 	for _, i := range c.p.Issue {
-		out = append(out, slug(i.Kind.Name))
+		name := slug(i.Kind.Name)
+		if i.Issue != nil && i.Issue.Lifetime != nil {
+			// An operation that gives its tokens a life of their own may be asked for it.
+			name += "-for-" + slug(fmt.Sprint(c.p.Eval(i.Issue.Lifetime)))
+		}
+		out = append(out, name)
 	}
 	return strings.Join(out, "-")
 }
@@ -345,6 +350,8 @@ func (b *builder) variant(op *specs.Operation, c *candidate) {
 	switch word {
 	case "everything":
 		parts = []string{slug(c.p.Outcome()), "with-everything"}
+	case "showing":
+		parts = []string{slug(c.p.Outcome()), "showing", slug(rest[strings.IndexByte(rest, ' ')+1:])}
 	case "though":
 		parts = []string{slug(c.p.Outcome()), "though", slug(rest)}
 	case "with":

@@ -145,7 +145,9 @@ func (b *builder) writes(op *specs.Operation, f *found, done map[string]bool) {
 	if len(op.Sets)+len(op.Creates) == 0 {
 		return
 	}
-	for _, c := range f.bases() {
+	bases := f.bases()
+	slices.SortStableFunc(bases, func(a, b *candidate) int { return len(b.e.tokens(b)) - len(a.e.tokens(a)) })
+	for _, c := range bases {
 		w := c.e.otherAccount(c.way)
 		if w == nil {
 			continue
@@ -305,13 +307,29 @@ func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of who
 	b.add(cs, op.ID, slug(c.p.Outcome()), "then", string(of), many, slug(kind), word)
 }
 
+// factNames are the names of the facts that a session has.
+func factNames(facts map[string]any) string {
+	var out []string
+	for name, v := range facts {
+		if v != nil {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return strings.Join(out, " ")
+}
+
 // fresh uses each token that a request issues.
 func (b *builder) fresh(c *candidate, done map[string]bool) {
 	if len(c.p.Issue) == 0 || len(c.way.steps) == 0 && len(c.p.Opens) == 0 {
 		return
 	}
 	op := c.request.op.Op
-	if !slices.ContainsFunc(c.p.Issue, func(i *session.Issued) bool { return !done[op.ID+" issues "+i.Kind.Name] }) {
+	of := op.ID + " issues "
+	if len(c.p.Opens) > 0 {
+		of = op.ID + " opens a session of " + factNames(c.p.Opens[0].Session.Facts) + " and issues "
+	}
+	if !slices.ContainsFunc(c.p.Issue, func(i *session.Issued) bool { return !done[of+i.Kind.Name] }) {
 		return
 	}
 	steps := append(slices.Clone(c.way.steps), c.step(""))
@@ -323,7 +341,7 @@ func (b *builder) fresh(c *candidate, done map[string]bool) {
 	for _, i := range c.p.Issue {
 		kind := i.Kind.Name
 		pr, ok := probes[kind]
-		key := op.ID + " issues " + kind
+		key := of + kind
 		if !ok || done[key] || pr.slot.step != len(steps) {
 			continue
 		}

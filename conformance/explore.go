@@ -50,6 +50,8 @@ type candidate struct {
 	wait time.Duration
 	// lasts is how long that is, all in all, as far as the lifetimes are known.
 	lasts time.Duration
+	// sole: 1, it is refused for one condition alone; -1, it is not; 0, nobody asked.
+	sole int
 }
 
 // explorer tries requests on shadows, and keeps the first that brings each
@@ -341,7 +343,13 @@ func (c *candidate) key() string {
 		return c.tag
 	}
 	if f := c.p.Failure; f != nil {
-		return f.Reason + "/" + c.field
+		// Each place of a secret counts.
+		by := ""
+		if strings.HasPrefix(f.Reason, "credentials.wrong") || strings.HasPrefix(f.Reason, "credentials.unknown") {
+			_, by = f.Cause()
+			by += " " + f.Field
+		}
+		return f.Reason + "/" + c.field + by
 	}
 	var by []string
 	for _, p := range c.p.Proofs() {
@@ -355,9 +363,7 @@ func (c *candidate) key() string {
 	if c.p.Answer != nil {
 		answer = c.p.Answer.Pointer
 	}
-	for _, i := range c.p.Issue {
-		answer += " " + i.Kind.Name
-	}
+	answer += " " + issued(c)
 	return "answer " + answer + " " + strings.Join(by, " ") + " " + media + " " + c.request.accept
 }
 

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -255,6 +256,13 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 // own record, the unit of the user's organisation.
 func (p *prover) near(f *filling, kind string) []*session.Record {
 	all := p.tx.Records(kind)
+	if n := len(all); n > 1 && all[n-1].Made {
+		// What a step has made comes first: it is there to be used.
+		all = slices.Clone(all)
+		slices.SortStableFunc(all, func(a, b *session.Record) int {
+			return cmp.Compare(btoi(b.Made), btoi(a.Made))
+		})
+	}
 	if len(f.roles) == 0 || len(all) < 2 {
 		return all
 	}
@@ -274,6 +282,13 @@ func (p *prover) near(f *filling, kind string) []*session.Record {
 		by[rank] = append(by[rank], r)
 	}
 	return slices.Concat(by[:]...)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func refersTo(a, b *session.Record) bool {

@@ -98,7 +98,9 @@ func causeLinks(p *predicted) []link {
 func mustRefuse(p *predicted, entry specs.Mark, chain []link) (specs.Mark, []link) {
 	f := p.Failure
 	links := causeLinks(p)
-	_, never := weight.Never(f.Reason)
+	e, pointer := f.Cause()
+	by := proofAt(p.Op, pointer)
+	_, never := weight.Never(p.Op, by, f.Reason)
 	if !never || slices.ContainsFunc(chain, func(l link) bool { return l.good }) {
 		return entry, links
 	}
@@ -106,16 +108,36 @@ func mustRefuse(p *predicted, entry specs.Mark, chain []link) (specs.Mark, []lin
 		links = nil // the cause is the proof, of which the law asks less
 	}
 	var proof *specs.Mark
-	e, pointer := f.Cause()
 	if e.Given() {
 		m := e.Part("refusal")
 		proof = &m
 	}
-	marks := weight.Refused(f.Reason, entry, proof)
+	marks := weight.Refused(p.Op, by, f.Reason, entry, proof)
 	for _, m := range marks[1:] {
 		links = append(links, link{what: "the proof", mark: m, pointer: pointer})
 	}
 	return marks[0], links
+}
+
+// proofAt is the proof of an operation that stands at a place of the contract, or
+// nil.
+func proofAt(op *specs.Operation, pointer string) *specs.Proof {
+	var out *specs.Proof
+	if op != nil {
+		everyProof(op, func(p *specs.Proof) {
+			if p.Pointer == pointer {
+				out = p
+			}
+		})
+	}
+	return out
+}
+
+// forbidden reports whether a law forbids to accept a request that is refused.
+func forbidden(c *candidate) bool {
+	_, pointer := c.p.Failure.Cause()
+	_, never := weight.Never(c.p.Op, proofAt(c.p.Op, pointer), c.p.Failure.Reason)
+	return never
 }
 
 // level is how much a candidate's refusal weighs.

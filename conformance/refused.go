@@ -3,13 +3,17 @@ package conformance
 import (
 	"cmp"
 	"fmt"
+	"iter"
+	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/mockauth/mockauth/conformance/internal/weight"
+	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -40,8 +44,10 @@ func judgedStep(c *candidate, how string, links ...link) *step {
 // succeed, and those that do.
 func (e *explorer) together(f *found) (*way, []*candidate) {
 	var right []*candidate
-	for _, c := range f.bases() {
-		if len(e.tokens(c)) > 0 && c.settings == nil && c.e == e {
+	for _, k := range f.order {
+		c := f.by[k]
+		plain := c.p.Failure == nil && c.extra == nil && (c.how == "" || strings.HasPrefix(c.tag, "with "))
+		if plain && len(e.tokens(c)) > 0 && c.settings == nil && c.e == e {
 			right = append(right, c)
 		}
 	}
@@ -57,9 +63,6 @@ func (e *explorer) together(f *found) (*way, []*candidate) {
 		var list []*candidate
 		places := map[string]bool{}
 		for _, x := range right {
-			if x.way != w && !samePath(x.way, w) {
-				continue
-			}
 			y := e.tryIn(w, x.filling)
 			if y == nil || y.p.Failure != nil {
 				continue
@@ -80,10 +83,6 @@ func (e *explorer) together(f *found) (*way, []*candidate) {
 	}
 	return best, most
 }
-
-// samePath reports whether two ways call the same operations, so that what one
-// holds the other may hold, too.
-func samePath(a, b *way) bool { return a.via == b.via && len(a.steps) == len(b.steps) }
 
 // goodAfterBad makes the case of an operation that is called in one session with
 // tokens that are none, at each place of one, and with requests that are refused
@@ -110,7 +109,7 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 				if x == nil || x.p.Failure == nil || len(steps)-n >= maxBad {
 					return
 				}
-				if _, never := weight.Never(x.p.Failure.Reason); never {
+				if forbidden(x) {
 					add(x, t.bind.At.Src+" "+x.p.Failure.Reason+" "+t.slot.name, how)
 				}
 			})
@@ -118,7 +117,7 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 	}
 	bad := len(steps)
 	for _, c := range right {
-		for _, d := range b.e.deviations(c, true) {
+		for _, d := range append(b.e.deviations(c, true), b.e.wrongMembers(c)...) {
 			if len(steps)-bad >= maxOtherwise {
 				break
 			}
@@ -126,7 +125,7 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 			if x == nil || x.p.Failure == nil || !b.e.carriesLive(x) {
 				continue
 			}
-			if _, never := weight.Never(x.p.Failure.Reason); never {
+			if forbidden(x) || strings.HasPrefix(x.p.Failure.Reason, "credentials.") {
 				continue
 			}
 			words := strings.SplitN(x.p.Failure.Reason, ".", 3)
@@ -140,16 +139,59 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 	if err != nil {
 		return false
 	}
-	for _, c := range right {
+	last := right
+	for _, pr := range b.sortedProbes(b.e, w) {
+		last = append(last, pr.c) // where anybody is answered, another one shows whether the session goes on
+	}
+	for _, c := range last {
 		x := b.e.tryIn(state, c.filling)
-		if x == nil || x.p.Failure != nil {
+		if x == nil || x.p.Failure != nil || !b.e.tellsEnd(x) {
 			continue
 		}
 		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" takes no bad token, and a good one after each of them", lawOf(nothingChanged))
+		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
 		b.add(cs, op.ID, "law.good-after-bad")
 		return true
 	}
 	return false
+}
+
+// tellsEnd reports whether a request is refused once a session of its tokens has
+// ended.
+func (e *explorer) tellsEnd(c *candidate) bool {
+	w := c.way.fork()
+	for _, t := range e.tokens(c) {
+		id := e.sessionOf(w, t.slot)
+		w.shadow.store.Update(func(tx session.Tx) {
+			if x := tx.Session(id); x != nil {
+				y := *x
+				y.Ended = true
+				tx.PutSession(&y)
+			}
+		})
+	}
+	x := e.tryIn(w, c.filling)
+	return x != nil && x.p.Failure != nil
+}
+
+// wrongMembers are deviations that add a member of another type to the body: one
+// that the request need not have.
+func (e *explorer) wrongMembers(c *candidate) []deviation {
+	o, ok := c.request.body.(value.Object)
+	if !ok || c.request.media == nil || c.request.media.Schema == nil {
+		return nil
+	}
+	var out []deviation
+	nodes := append([]*schema.Node{c.request.media.Schema}, c.request.media.Schema.Alternatives()...)
+	for _, n := range nodes {
+		for _, p := range n.Properties() {
+			if _, there := o.Get(p.Name); !there && !p.Schema.ReadOnly {
+				l := specs.Location{Tokens: []string{p.Name}}
+				out = append(out, deviation{"with a value of another type at " + value.Pointer(p.Name), func(r *request) { r.set(l, wrongType(p.Schema)) }})
+			}
+		}
+	}
+	return out
 }
 
 // changed is a request that differs in one place from one that succeeds.
@@ -331,6 +373,94 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 	if err != nil || !done.success {
 		return false
 	}
+	if !b.unlike(state, otherwise) {
+		return false // it would have done nothing
+	}
+	if b.undoneThen(op, r, refused, state, otherwise) {
+		return true
+	}
+	// What it was asked to end may be somebody else's.
+	if len(op.Ends) == 0 {
+		return false
+	}
+	n := len(r.way.steps)
+	via := map[string]bool{}
+	for _, w := range r.e.ways {
+		if len(w.holds) == 0 || via[w.via+w.who] {
+			continue
+		}
+		via[w.via+w.who] = true
+		before := slices.Concat(r.way.steps, shiftSteps(w.steps, n))
+		state, err1 := r.e.walk(append(slices.Clone(before), refused))
+		otherwise, err2 := r.e.walk(append(slices.Clone(before), &done))
+		if err1 != nil || err2 != nil || refused.success || !done.success {
+			continue
+		}
+		for _, pr := range b.sortedProbes(r.e, w) {
+			g := pr.c.filling.clone()
+			g.r = shiftRequest(pr.c.request, n)
+			x, y := r.e.tryIn(state, g), r.e.tryIn(otherwise, g)
+			if x == nil || y == nil || x.p.Failure != nil || y.p.Failure == nil {
+				continue
+			}
+			b.isUndone(op, r, append(before, refused), x)
+			return true
+		}
+	}
+	return false
+}
+
+// unlike reports whether two states differ in a record, or in which sessions and
+// tokens of theirs live.
+func (b *builder) unlike(x, y *way) bool {
+	var of [2]map[string]string
+	for i, w := range []*way{x, y} {
+		of[i] = map[string]string{}
+		w.shadow.store.Update(func(tx session.Tx) {
+			for _, k := range b.p.Contract.Records {
+				for _, r := range tx.Records(k.Name) {
+					of[i]["record "+k.Name+" "+r.Key] = fmt.Sprint(r.Fields)
+				}
+			}
+			tx.EachSession(func(s *session.Session) {
+				of[i]["session "+s.ID] = strconv.FormatBool(s.Ended)
+				for _, text := range s.Tokens {
+					if t := tx.Token(text); t != nil {
+						of[i]["token "+text] = fmt.Sprint(t.State)
+					}
+				}
+			})
+		})
+	}
+	return !maps.Equal(of[0], of[1])
+}
+
+// maxWitnesses bounds the requests that are tried to see whether another one was
+// carried out.
+const maxWitnesses = 60
+
+// isUndone makes the case of one witness.
+func (b *builder) isUndone(op *specs.Operation, r *candidate, steps []*step, x *candidate) {
+	cs := b.caseOf(append(steps, x.step("")), x, "law",
+		fmt.Sprintf("%s that is refused for %s does nothing of what it was asked for", op.ID, r.p.Failure.Reason), lawOf(nothingChanged))
+	cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
+	b.add(cs, op.ID, "law.refused-is-not-done", slug(r.p.Failure.Reason))
+}
+
+// undoneThen is undone in the state that the request itself needs. otherwise is the
+// one in which it was carried out.
+func (b *builder) undoneThen(op *specs.Operation, r *candidate, refused *step, state, otherwise *way) bool {
+	for y := range b.witnesses(op, r, otherwise) {
+		x := r.e.tryIn(state, y.filling)
+		if x == nil || r.e.said(x) == r.e.said(y) {
+			continue
+		}
+		if x.p.Failure != nil && (y.p.Failure != nil || !strings.HasPrefix(x.p.Failure.Reason, "token.") && !strings.HasPrefix(x.p.Failure.Reason, "credentials.")) {
+			continue
+		}
+		b.isUndone(op, r, append(slices.Clone(r.way.steps), refused), x)
+		return true
+	}
 	for x := range b.witnesses(op, r, state) {
 		if x.p.Failure != nil && !strings.HasPrefix(x.p.Failure.Reason, "token.") && !strings.HasPrefix(x.p.Failure.Reason, "credentials.") {
 			continue
@@ -342,10 +472,7 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 		if (x.p.Failure == nil) == (y.p.Failure == nil) && x.p.Failure != nil {
 			continue
 		}
-		cs := b.caseOf(append(slices.Clone(r.way.steps), refused, x.step("")), x, "law",
-			fmt.Sprintf("%s that is refused for %s does nothing of what it was asked for", op.ID, r.p.Failure.Reason), lawOf(nothingChanged))
-		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
-		b.add(cs, op.ID, "law.refused-is-not-done", slug(r.p.Failure.Reason))
+		b.isUndone(op, r, append(slices.Clone(r.way.steps), refused), x)
 		return true
 	}
 	return false
@@ -354,8 +481,10 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 // witnesses are requests that may show in a state whether another one was carried
 // out: the operation itself, those that look at tokens, those that log in or
 // read.
-func (b *builder) witnesses(op *specs.Operation, r *candidate, state *way) func(yield func(*candidate) bool) {
-	return func(yield func(*candidate) bool) {
+func (b *builder) witnesses(op *specs.Operation, r *candidate, state *way) iter.Seq[*candidate] {
+	return func(found func(*candidate) bool) {
+		n := 0
+		yield := func(x *candidate) bool { n++; return n <= maxWitnesses && found(x) }
 		for _, pr := range b.sortedProbes(r.e, r.way) {
 			if x := r.e.tryIn(state, pr.c.filling); x != nil && !yield(x) {
 				return

@@ -9,6 +9,7 @@ import (
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
+	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -40,8 +41,9 @@ func (f *found) add(c *candidate) {
 			f.by[k] = c
 			return
 		}
-		// The same refusal, better founded: the cause decides how much it weighs.
-		if c.p.Failure != nil && old.p.Failure != nil && c.level() > old.level() {
+		// The same refusal, better founded: the cause decides how much it weighs. Or
+		// for that cause alone, so that who does not look at it accepts.
+		if c.p.Failure != nil && old.p.Failure != nil && (c.level() > old.level() || c.level() == old.level() && !old.alone() && c.alone()) {
 			f.by[k] = c
 			return
 		}
@@ -49,6 +51,29 @@ func (f *found) add(c *candidate) {
 	}
 	f.by[k] = c
 	f.order = append(f.order, k)
+}
+
+// alone reports whether a request is refused for one condition of the operation,
+// and would succeed without it.
+func (c *candidate) alone() bool {
+	if c.sole == 0 {
+		c.sole = -1
+		op := c.request.op.Op
+		needs := slices.DeleteFunc(slices.Clone(op.Needs), func(n *specs.Need) bool { return n.Else == c.p.Failure.Reason })
+		if len(needs) == len(op.Needs) {
+			c.sole = 1 // it is no condition of the operation's own
+			return true
+		}
+		free := *op
+		free.Needs = needs
+		g := c.filling.clone()
+		g.r = c.request.clone()
+		g.r.op = wire.New(c.e.contract, &free)
+		if x := c.e.tryIn(c.way, g); x != nil && x.p.Failure == nil {
+			c.sole = 1
+		}
+	}
+	return c.sole > 0
 }
 
 // has reports whether a reason was brought about.
@@ -127,6 +152,9 @@ func (e *explorer) search(op *specs.Operation) *found {
 		if c.request.media != nil {
 			own = c.request.media.Type
 		}
+		if c.p.Answer != nil && len(op.Opens) > 0 {
+			own += " " + c.p.Answer.Pointer // a log-in is asked for more in its body than who comes
+		}
 		for _, d := range e.deviations(c, !body[own] && !e.proofsOnly) {
 			e.deviate(f, c, d)
 		}
@@ -136,7 +164,9 @@ func (e *explorer) search(op *specs.Operation) *found {
 		e.strangers(f, c)
 		e.locked(f, c)
 		e.alternatives(f, c)
+		e.options(f, c)
 	}
+	e.shows(f, bases)
 	if !e.light {
 		e.pairs(f, op, bases)
 	}
@@ -269,6 +299,7 @@ func (e *explorer) alternatives(f *found, c *candidate) {
 			if _, present := c.request.get(b.At); !present || len(b.Alts) < 2 {
 				continue
 			}
+			e.otherKinds(f, c, b)
 			for _, alt := range b.Alts {
 				r := c.filling.roles[alt.Role]
 				if alt.Kind != specs.FindRecord || r == nil || r.Fields[alt.Field] == nil {
@@ -287,6 +318,141 @@ func (e *explorer) alternatives(f *found, c *candidate) {
 						}
 					}
 				})
+			}
+		}
+	}
+}
+
+// options tries what may be sent beside a proof: a value that makes a difference, and
+// whatever can be wrong with it.
+func (e *explorer) options(f *found, c *candidate) {
+	for _, p := range c.filling.proofs {
+		if len(p.May) == 0 || slices.ContainsFunc(p.May, func(b *specs.RequestBind) bool { return len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindRecord }) {
+			continue
+		}
+		if slices.ContainsFunc(p.May, func(b *specs.RequestBind) bool { _, there := c.request.get(b.At); return there }) {
+			continue
+		}
+		var in []*filling
+		c.way.shadow.store.Update(func(tx session.Tx) {
+			pr := &prover{w: c.way, op: c.request.op, tx: tx, most: maxFilled}
+			g := c.filling.clone()
+			g.r = c.request.clone()
+			in = []*filling{g}
+			for _, b := range p.May {
+				in = pr.each(in, func(f *filling) []*filling { return pr.bind(f, b) })
+			}
+		})
+		deviated := false
+		for _, g := range in {
+			x := e.tryIn(c.way, g)
+			if x == nil || x.p.Failure != nil {
+				continue
+			}
+			if !deviated {
+				deviated = true
+				for _, b := range p.May {
+					e.deviateBind(x, b, func(how string, apply func(*request)) { e.deviate(f, x, deviation{how, apply}) })
+				}
+			}
+			if opened(x) != opened(c) || e.said(x) != e.said(c) && len(c.p.Issue) == 0 {
+				x.tag, x.how = "with "+p.Pointer+"/may "+p.May[0].At.Field(), "with "+p.May[0].At.Describe()
+				f.add(x)
+				break
+			}
+		}
+	}
+}
+
+// opened is what the sessions remember that a request opens.
+func opened(c *candidate) string {
+	out := make([]string, len(c.p.Opens))
+	for i, o := range c.p.Opens {
+		out[i] = who(c.e.contract, o.Session)
+	}
+	return strings.Join(out, ";")
+}
+
+// shows tries a request that reads as whoever else is logged in, if that shows a
+// member that no other has shown.
+func (e *explorer) shows(f *found, bases []*candidate) {
+	seen := map[string]bool{}
+	members := func(c *candidate) []string {
+		var out []string
+		c.way.shadow.store.Update(func(tx session.Tx) {
+			p, err := c.way.shadow.decideIn(c.request, tx)
+			if err != nil || p.Failure != nil {
+				return
+			}
+			status, problem := p.Status()
+			if problem {
+				return
+			}
+			_, node, _ := c.request.op.Media(p.Decision, status, p.typ)
+			r := p.Render(status, node)
+			for _, b := range r.Bound {
+				if v, ok := value.Lookup(r.Body, b.Tokens); ok && v != nil {
+					out = append(out, p.Outcome()+" "+value.Pointer(b.Tokens...))
+				}
+			}
+		})
+		return out
+	}
+	for _, c := range bases {
+		for _, m := range members(c) {
+			seen[m] = true
+		}
+	}
+	done := map[string]bool{}
+	for _, c := range bases {
+		if len(c.way.steps) == 0 || len(c.p.Issue)+len(c.p.Opens)+len(c.p.Ends)+len(c.p.Creates)+len(c.p.Consume) > 0 || done[c.p.Outcome()] {
+			continue
+		}
+		done[c.p.Outcome()] = true
+		for _, w := range e.ways {
+			if w.via != c.way.via || w == c.way {
+				continue
+			}
+			x := e.tryIn(w, c.filling)
+			if x == nil || x.p.Failure != nil {
+				continue
+			}
+			for _, m := range members(x) {
+				if !seen[m] {
+					seen[m] = true
+					if x.tag == "" {
+						x.tag, x.how = "showing "+m, "as an account that has "+m[strings.IndexByte(m, ' ')+1:]
+						f.add(x)
+					}
+				}
+			}
+		}
+	}
+}
+
+// otherKinds tries the other kinds of token that a place takes, and the other ways
+// to write one.
+func (e *explorer) otherKinds(f *found, c *candidate, b *specs.RequestBind) {
+	v, _ := c.request.get(b.At)
+	old, ok := v.(*slot)
+	if !ok {
+		return
+	}
+	for _, alt := range b.Alts {
+		if alt.Kind != specs.FindToken {
+			continue
+		}
+		for _, h := range c.way.holds {
+			s := withValue(h.slot, alt.Value)
+			if h.kind != alt.Token || h.id != c.filling.session || s.name == old.name && s.value == old.value {
+				continue
+			}
+			g := c.filling.clone()
+			g.r = c.request.clone()
+			g.r.set(b.At, s)
+			if x := e.tryIn(c.way, g); x != nil && x.p.Failure == nil {
+				x.tag, x.how = "with "+b.Pointer+" "+alt.Value.Src, "with "+alt.Value.Src+" in "+b.At.Describe()
+				f.add(x)
 			}
 		}
 	}
@@ -522,7 +688,7 @@ func (e *explorer) expired(f *found, c *candidate, t placed, k *specs.TokenKind)
 	if x := e.waited(c, t.slot, 0); x != nil {
 		x.how = "when the token " + k.Name + " has expired"
 		if x.p.Failure == nil {
-			x.tag = "though token.expired." + k.Name
+			x.tag = "though token.expired." + k.Name + " in " + t.bind.At.Describe()
 		}
 		f.add(x)
 	}
@@ -596,7 +762,7 @@ func (e *explorer) revoked(f *found, c *candidate, t placed) {
 	for _, end := range e.enders(c.way) {
 		x := e.afterOnly(c, "after "+end.request.op.Op.ID, end.step(""))
 		if x != nil && x.p.Failure == nil && e.isDead(x, t.slot) {
-			x.tag = "though token.revoked." + t.slot.name
+			x.tag = "though token.revoked." + t.slot.name + " in " + t.bind.At.Describe()
 		}
 		if x != nil {
 			if x.p.Failure != nil {
@@ -638,6 +804,7 @@ func (e *explorer) strangers(f *found, c *candidate) {
 				}
 			}
 		}
+		e.unequal(f, c, w, n)
 		// With a token of another login, in all places at once.
 		g := c.filling.clone()
 		g.r = shiftRequest(c.request, n)
@@ -646,6 +813,73 @@ func (e *explorer) strangers(f *found, c *candidate) {
 			f.add(x)
 		}
 	}
+}
+
+// unequal tries tokens that must be of the same account with two logins that differ
+// in one of the facts that are compared.
+func (e *explorer) unequal(f *found, c *candidate, _ *way, n int) {
+	everyProof(c.request.op.Op, func(p *specs.Proof) {
+		if len(p.Same) < 2 {
+			return
+		}
+		for _, b := range p.Binds {
+			v, _ := c.request.get(b.At)
+			s, ok := v.(*slot)
+			if !ok || s.kind != tokenSlot {
+				continue
+			}
+			for _, fact := range p.Same {
+				if f.by["token.mismatch."+s.name+"/"+fact] != nil {
+					continue
+				}
+				w := e.differingIn(c.way, s.name, fact, p.Same)
+				if w == nil {
+					continue
+				}
+				both, err := e.walk(slices.Concat(c.way.steps, shiftSteps(w.steps, n)))
+				if err != nil {
+					continue
+				}
+				other := *s
+				other.step += n
+				g := c.filling.clone()
+				g.r = c.request.clone()
+				g.r.set(b.At, &other)
+				if x := e.tryIn(both, g); x != nil && x.p.Failure != nil && strings.HasPrefix(x.p.Failure.Reason, "token.mismatch") {
+					x.how, x.field = "with a token "+s.name+" of another "+fact, fact
+					f.add(x)
+				}
+			}
+		}
+	})
+}
+
+// differingIn is a way that holds a token of a kind and whose session has another
+// fact than that of w, and of the others the same ones.
+func (e *explorer) differingIn(w *way, kind, fact string, facts []string) *way {
+	for _, x := range e.ways {
+		if !slices.ContainsFunc(x.holds, func(h holding) bool { return h.kind == kind }) {
+			continue
+		}
+		fits := true
+		for _, f := range facts {
+			fits = fits && (factOf(x.who, f) == factOf(w.who, f)) == (f != fact)
+		}
+		if fits {
+			return x
+		}
+	}
+	return nil
+}
+
+// factOf is the value of a fact in what who says, or "".
+func factOf(who, fact string) string {
+	for f := range strings.FieldsSeq(who) {
+		if v, ok := strings.CutPrefix(f, fact+"="); ok {
+			return v
+		}
+	}
+	return ""
 }
 
 func (e *explorer) stranger(f *found, c *candidate, w *way, l specs.Location, s *slot, how string) {

@@ -16,7 +16,7 @@ func (m *maker) needs() {
 	op := m.op
 	for i, n := range op.Needs {
 		refused := m.refusal(op, n.Else)
-		r := refused.unless(n.Evidence.Part("refusal"))
+		r := refused.unless(nil, n.Evidence.Part("refusal"))
 		if !r.none && !m.onlyThis(op, i) {
 			// Who is refused for it is refused for something else, too: only how differs.
 			r = refused.rule("refusal", n.Evidence.Part("refusal"), weight.Strongest([]specs.Mark{

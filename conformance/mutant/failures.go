@@ -135,26 +135,30 @@ func (r *refusal) rule(part string, links ...specs.Mark) rule {
 	if len(r.top) == 0 {
 		return rule{none: true}
 	}
-	marks := make([]specs.Mark, 0, len(r.top))
-	for _, e := range r.top {
-		marks = append(marks, e.Evidence.Part(part))
-	}
-	best := []specs.Mark{weight.Strongest(marks)}
+	best := []specs.Mark{r.entry(part)}
 	if part == "refusal" {
-		best = weight.Refused(r.reason, best[0], nil)
+		best = weight.Refused(r.op, nil, r.reason, best[0], nil)
 	}
 	return rule{pointer: r.top[0].Pointer, line: r.top[0].Line, marks: append(slices.Clone(links), best...)}
 }
 
-// unless is that a reason refuses whoever does not fulfil a proof or a condition,
-// which rests on something itself, with further links of the chain.
-func (r *refusal) unless(fulfilled specs.Mark, links ...specs.Mark) rule {
+// unless is that a reason refuses whoever does not fulfil a proof (or a condition:
+// nil), which rests on something itself, with further links of the chain.
+func (r *refusal) unless(by *specs.Proof, fulfilled specs.Mark, links ...specs.Mark) rule {
 	out := r.rule("refusal", links...)
 	if !out.none {
-		entry := out.marks[len(out.marks)-1]
-		out.marks = append(slices.Clone(links), weight.Refused(r.reason, entry, &fulfilled)...)
+		out.marks = append(slices.Clone(links), weight.Refused(r.op, by, r.reason, r.entry("refusal"), &fulfilled)...)
 	}
 	return out
+}
+
+// entry is what the best of the entries that answer a reason rests on.
+func (r *refusal) entry(part string) specs.Mark {
+	marks := make([]specs.Mark, 0, len(r.top))
+	for _, e := range r.top {
+		marks = append(marks, e.Evidence.Part(part))
+	}
+	return weight.Strongest(marks)
 }
 
 // failures makes the mutants of the entries of all failure tables. An entry is

@@ -26,6 +26,8 @@ type gate struct {
 	// there are names and members that are taken to be there: session,
 	// request.cookie.sid.
 	there map[string]bool
+	// and those that are taken not to be there.
+	gone map[string]bool
 }
 
 // compiled is a node of an expression that was asked for as a whole; nil names:
@@ -126,6 +128,16 @@ func (g *gate) where(there []string, f func()) {
 	}
 	f()
 	g.there = nil
+}
+
+// lacking evaluates without names and members: they are not there.
+func (g *gate) lacking(gone []string, f func()) {
+	g.gone = map[string]bool{}
+	for _, name := range gone {
+		g.gone[name] = true
+	}
+	f()
+	g.gone = nil
 }
 
 // find returns the first choice under which all conditions can hold.
@@ -236,8 +248,13 @@ func (g *gate) node(op *specs.Operation, n ast.Node, settings map[string]any, de
 			return nil, false
 		}
 		if n.Operator == "==" || n.Operator == "!=" {
-			if _, isNil := n.Right.(*ast.NilNode); isNil && g.there[n.Left.String()] {
-				return n.Operator == "!=", true
+			if _, isNil := n.Right.(*ast.NilNode); isNil {
+				switch left := n.Left.String(); {
+				case g.there[left]:
+					return n.Operator == "!=", true
+				case g.gone[left]:
+					return n.Operator == "==", true
+				}
 			}
 		}
 	case *ast.UnaryNode:
@@ -260,6 +277,36 @@ func (g *gate) node(op *specs.Operation, n ast.Node, settings map[string]any, de
 		}
 	}
 	return g.whole(op, n, settings, depth)
+}
+
+// leavesOut reports whether one let is a list without exactly what another let finds
+// in it: where that finds nothing, the list stays what it is.
+func (g *gate) leavesOut(op *specs.Operation, list, found string) bool {
+	builtin := func(name, function string) (*ast.BuiltinNode, ast.Node) {
+		src, ok := g.let(op, name)
+		if !ok {
+			return nil, nil
+		}
+		tree, err := parser.Parse(src)
+		if err != nil {
+			return nil, nil
+		}
+		n, ok := tree.Node.(*ast.BuiltinNode)
+		if !ok || n.Name != function || len(n.Arguments) != 2 {
+			return nil, nil
+		}
+		if p, ok := n.Arguments[1].(*ast.PredicateNode); ok {
+			return n, p.Node
+		}
+		return n, n.Arguments[1]
+	}
+	f, is := builtin(found, "find")
+	l, stays := builtin(list, "filter")
+	if f == nil || l == nil || f.Arguments[0].String() != l.Arguments[0].String() {
+		return false
+	}
+	not, ok := stays.(*ast.UnaryNode)
+	return ok && (not.Operator == "not" || not.Operator == "!") && not.Node.String() == is.String()
 }
 
 // whole evaluates a node that needs nothing but settings.

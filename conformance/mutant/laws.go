@@ -73,11 +73,11 @@ func (m *maker) laws() {
 		})}, op.ID, "", used, when)
 	}
 	refused := m.rule(op.Pointer, op.Line, weight.Law("a refused request changes nothing"))
-	if !slices.ContainsFunc(m.gate.all, func(c choice) bool { return m.refusesKnown(c.values) }) {
+	if !slices.ContainsFunc(m.gate.all, func(c choice) bool { return m.refusesKnown(c.values, false) }) {
 		refused.asleep = "it refuses only whom it does not know, or whose record forbids it: nothing else can be wrong with a request"
 	}
 	m.afterRefusal(refused, append(slices.Clone(when), func(settings map[string]any) bool {
-		return refused.asleep != "" || m.refusesKnown(settings)
+		return refused.asleep != "" || m.refusesKnown(settings, false)
 	}))
 	if m.speaksOfCaller() {
 		another := m.rule(op.Pointer, op.Line, m.tellsOfCaller())
@@ -131,6 +131,9 @@ func (m *maker) afterRefusal(r rule, when []condition) {
 	})}, op.ID, "", r, when)
 	if len(op.Ends)+len(op.Sets)+len(op.Creates) > 0 {
 		m.refusedAndDone(r, when)
+	}
+	if r.asleep == "" && !slices.ContainsFunc(m.gate.all, func(c choice) bool { return m.refusesKnown(c.values, true) }) {
+		r.asleep = "whom it refuses it refuses for ever: what it asks of a session never changes"
 	}
 	m.put(Mutant{Kind: "refusal-sticks", Says: "After a refusal of " + op.ID + " the next call in the same session is refused as well.", twist: m.sticky()}, op.ID, "", r, when)
 }
@@ -197,11 +200,14 @@ func (m *maker) ends(r rule) {
 func (m *maker) accounts() []specs.Fact { return conformance.AccountFacts(m.c) }
 
 // refusesKnown reports whether the operation can refuse somebody whose tokens are
-// good, under some settings: for a condition, for what else is sent, for a body or parameter that does
-// not fit. A wrong media type is refused before anybody looks at tokens.
-func (m *maker) refusesKnown(settings map[string]any) bool {
+// good, under some settings: for a condition, for what else is sent, for a body or
+// parameter that does not fit. A wrong media type is refused before anybody looks
+// at tokens. mends: it must also be able to accept the same session later.
+func (m *maker) refusesKnown(settings map[string]any, mends bool) bool {
 	op := m.op
-	if m.bodyFails() || slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return m.failsKnown(n, settings) }) {
+	if m.bodyFails() || slices.ContainsFunc(op.Needs, func(n *specs.Need) bool {
+		return m.failsKnown(n, settings) && !(mends && m.aboutSession(n.That))
+	}) {
 		return true
 	}
 	if slices.ContainsFunc(op.Parameters, func(p *specs.Parameter) bool {
@@ -221,6 +227,35 @@ func (m *maker) refusesKnown(settings map[string]any) bool {
 		found = found || len(p.Same) > 0 || len(p.Each) > 0
 	})
 	return found
+}
+
+// aboutSession reports whether a condition asks of a session only what it has from
+// its beginning.
+func (m *maker) aboutSession(e *specs.Expr) bool {
+	only := true
+	m.looks(m.op, e, func(root string, path []string) bool {
+		if _, isLet := m.gate.let(m.op, root); isLet {
+			return false // it is looked through
+		}
+		_, isFact := m.c.Session.Fact(root)
+		switch {
+		case root == "settings":
+		case isFact && len(path) == 0: // whether there is one
+		case root == "session" && len(path) > 0 && path[0] == "over":
+		case root == "session" && len(path) < 2 && !m.setsSession():
+		default:
+			only = false
+		}
+		return false
+	}, 0)
+	return only
+}
+
+// setsSession reports whether any operation changes what a session remembers.
+func (m *maker) setsSession() bool {
+	return slices.ContainsFunc(m.c.Operations, func(op *specs.Operation) bool {
+		return slices.ContainsFunc(op.Sets, func(s *specs.Set) bool { return s.To == "session" })
+	})
 }
 
 // failsKnown reports whether a condition may fail for somebody with a session.
@@ -334,6 +369,9 @@ func (m *maker) refusedAndDone(r rule, when []condition) {
 	if len(op.Needs) == 0 {
 		return
 	}
+	if !slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return !m.hasNothing(n) }) {
+		r.asleep = "whom it refuses has nothing that it could change"
+	}
 	free := *op
 	free.Needs = nil
 	m.put(Mutant{Kind: "refused-and-done", Says: op.ID + " does what it does although it refuses the request.", twist: changed(op, func(t *turn, d *session.Decision) *session.Decision {
@@ -345,6 +383,26 @@ func (m *maker) refusedAndDone(r rule, when []condition) {
 		}
 		return d
 	})}, op.ID, "", r, when)
+}
+
+// hasNothing reports whether an operation has nothing to do for whoever does not
+// fulfil a condition: there is no such record, or what would be taken out of a
+// list is not in it.
+func (m *maker) hasNothing(n *specs.Need) bool {
+	op := m.op
+	x, ok := strings.CutSuffix(n.That.Src, " != nil")
+	if !ok || len(op.Ends)+len(op.Creates) > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(op.Sets, func(s *specs.Set) bool {
+		if s.To == x {
+			return false
+		}
+		return s.All != nil || slices.ContainsFunc(s.Values, func(v specs.NamedValue) bool {
+			ref := v.Value.Whole()
+			return ref == nil || len(ref.Path) > 0 || !m.gate.leavesOut(op, ref.Root, x)
+		})
+	})
 }
 
 // sticky remembers a refusal in the session itself, so that worlds stay apart.

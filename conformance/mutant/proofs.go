@@ -31,7 +31,7 @@ func (m *maker) proofs() {
 			m.with(func(o *specs.Operation) { o.Accepts = without(op.Accepts, i) }), m.usable(p)...)
 	}
 	if op.Anonymous && len(op.Security) > 0 {
-		m.add("anonymous-refused", op.ID, "", op.ID+" refuses who sends nothing.", m.rule(op.Pointer, op.Line, weight.Works(op)), m.with(func(o *specs.Operation) { o.Anonymous = false }))
+		m.add("anonymous-refused", op.ID, "", op.ID+" refuses who sends nothing.", m.anonymously(), m.with(func(o *specs.Operation) { o.Anonymous = false }))
 	}
 	seen := map[*specs.Proof]bool{}
 	var walk func(p *specs.Proof, security, alone bool, above []specs.Mark)
@@ -52,6 +52,25 @@ func (m *maker) proofs() {
 	for _, p := range op.Accepts {
 		walk(p, false, true, nil)
 	}
+}
+
+// anonymously is the rule that who sends nothing is answered: by one of the answers
+// that there are without a session.
+func (m *maker) anonymously() rule {
+	op := m.op
+	r := m.rule(op.Pointer, op.Line)
+	r.under = func(settings map[string]any) []specs.Mark {
+		var out []specs.Mark
+		m.gate.lacking([]string{"session"}, func() {
+			for _, a := range op.Answers {
+				if m.gate.may(op, a.When)(settings) {
+					out = append(out, weight.Accepts(a.Evidence))
+				}
+			}
+		})
+		return out
+	}
+	return r
 }
 
 // usable are the conditions under which proofs are in force, and there are tokens
@@ -134,11 +153,11 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 				reason = "token.mismatch." + b.Alts[0].Token
 			}
 		}
-		m.add("same-unchecked", op.ID, nameOf(p), fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, strings.Join(p.Same, " and ")), m.refusal(op, reason).unless(own),
+		m.add("same-unchecked", op.ID, nameOf(p), fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, strings.Join(p.Same, " and ")), m.refusal(op, reason).unless(p, own),
 			m.edited(p, func(x *specs.Proof) { x.Same = nil }), m.usable(p)...)
 		for i, s := range p.Same {
 			if len(p.Same) > 1 {
-				m.add("same-unchecked", op.ID, nameOf(p)+"/"+s, fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, s), m.refusal(op, reason).unless(own),
+				m.add("same-unchecked", op.ID, nameOf(p)+"/"+s, fmt.Sprintf("%s does not compare the %s of two tokens.", op.ID, s), m.refusal(op, reason).unless(p, own),
 					m.edited(p, func(x *specs.Proof) { x.Same = without(x.Same, i) }), m.usable(p)...)
 			}
 		}
@@ -157,7 +176,7 @@ func (m *maker) proof(p *specs.Proof, security, alone bool, above []specs.Mark) 
 		m.bind(p, b, security, own, when)
 	}
 	for i, e := range p.Each {
-		m.add("each-ignored", op.ID, nameOf(p)+e.At.Src, fmt.Sprintf("%s does not look the elements of %s up.", op.ID, e.At.Describe()), m.rule(e.Pointer, e.Line, own, m.due(op, eachReasons(e))), m.edited(p, func(x *specs.Proof) { x.Each = without(x.Each, i) }), when...)
+		m.add("each-ignored", op.ID, nameOf(p)+e.At.Src, fmt.Sprintf("%s does not look the elements of %s up.", op.ID, e.At.Describe()), m.rule(e.Pointer, e.Line, own, m.due(op, p, eachReasons(e))), m.edited(p, func(x *specs.Proof) { x.Each = without(x.Each, i) }), when...)
 	}
 }
 
@@ -206,7 +225,7 @@ func (m *maker) bind(p *specs.Proof, b *specs.RequestBind, security bool, own sp
 				}
 			}
 			return d
-		})}, op.ID, b.At.Src, m.refusal(op, reason).unless(p.Evidence.Part("refusal")), when)
+		})}, op.ID, b.At.Src, m.refusal(op, reason).unless(p, p.Evidence.Part("refusal")), when)
 	}
 }
 
@@ -224,7 +243,7 @@ func (m *maker) selfBind(kind string, p *specs.Proof, b *specs.RequestBind, when
 	if self == nil {
 		return
 	}
-	m.add(kind, m.op.ID, nameOf(p)+b.At.Src, says, m.refusal(m.op, reason).unless(p.Evidence.Part("refusal")),
+	m.add(kind, m.op.ID, nameOf(p)+b.At.Src, says, m.refusal(m.op, reason).unless(p, p.Evidence.Part("refusal")),
 		m.edited(p, func(x *specs.Proof) { rebound(x, b, self) }), when...)
 }
 
@@ -247,18 +266,18 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 	op := m.op
 	var kinds []string
 	for _, alt := range b.Alts {
-		if alt.Kind == specs.FindToken {
+		if alt.Kind == specs.FindToken && !slices.Contains(kinds, alt.Token) {
 			kinds = append(kinds, alt.Token)
 		}
 	}
-	for _, kind := range kinds {
+	for i, kind := range kinds {
 		k := m.c.Token(kind)
 		for _, what := range []string{"expired", "revoked", "consumed", "replaced"} {
 			reason := "token." + what + "." + kind
 			if !m.refuses(reason) || tolerates(p, reason) || what == "revoked" && slices.Contains(p.Same, "session") && !m.endsAlone(kind) {
 				continue
 			}
-			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).unless(own, m.cause(k, what)),
+			m.add(what+"-accepted", op.ID, kind+b.At.Src, fmt.Sprintf("%s takes a token %s that is %s.", op.ID, kind, what), m.refusal(op, reason).unless(p, own, m.cause(k, what)),
 				m.edited(p, func(x *specs.Proof) { x.Tolerate = append(slices.Clone(x.Tolerate), reason) }), slices.Concat(when, m.canDie(k, what))...)
 		}
 		for _, what := range []string{"missing", "missing.empty", "malformed", "unknown", "forged"} {
@@ -270,8 +289,11 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 			if body && what == "missing" {
 				reason = "request.field.missing"
 			}
-			r, when := m.refusal(op, reason).unless(own), when
-			if what == "unknown" && sealed(k) {
+			r, when := m.refusal(op, reason).unless(p, own), when
+			if i > 0 && (what == "malformed" || sealed(k) && sealed(m.c.Token(kinds[0]))) {
+				r.asleep = "what was never issued is of no kind: it is refused as one of the first kind that the place takes"
+			}
+			if what == "unknown" && sealed(k) && r.asleep == "" {
 				if k.Forget == nil {
 					r.asleep = "it takes the server's own key to make a token that is signed and was never issued"
 				} else {
@@ -298,7 +320,7 @@ func (m *maker) tokenBind(p *specs.Proof, b *specs.RequestBind, security bool, o
 	if len(others) == 0 {
 		return
 	}
-	m.add("wrong-kind-accepted", op.ID, kinds[0]+b.At.Src, fmt.Sprintf("%s takes a token of any kind for a token %s.", op.ID, kinds[0]), m.refusal(op, "token.wrong-kind."+kinds[0]).unless(own),
+	m.add("wrong-kind-accepted", op.ID, kinds[0]+b.At.Src, fmt.Sprintf("%s takes a token of any kind for a token %s.", op.ID, kinds[0]), m.refusal(op, "token.wrong-kind."+kinds[0]).unless(p, own),
 		m.edited(p, func(y *specs.Proof) {
 			c := *b
 			c.Alts = slices.Concat(b.Alts, others)
@@ -351,7 +373,7 @@ func (m *maker) beside(a *specs.Proof, above specs.Mark) rule {
 		for _, b := range a.Binds {
 			reasons = append(reasons, m.badReasons(a, b)...)
 		}
-		return append(m.used(a.Binds, settings), m.due(m.op, reasons))
+		return append(m.used(a.Binds, settings), m.due(m.op, a, reasons))
 	}
 	return r
 }
@@ -361,7 +383,7 @@ func (m *maker) beside(a *specs.Proof, above specs.Mark) rule {
 func (m *maker) option(p *specs.Proof, b *specs.RequestBind, own specs.Mark) rule {
 	r := m.rule(b.Pointer, b.Line, own)
 	r.under = func(settings map[string]any) []specs.Mark {
-		return append(m.used([]*specs.RequestBind{b}, settings), m.due(m.op, m.badReasons(p, b)))
+		return append(m.used([]*specs.RequestBind{b}, settings), m.due(m.op, p, m.badReasons(p, b)))
 	}
 	return r
 }
@@ -562,7 +584,7 @@ func (m *maker) recordBind(p *specs.Proof, b *specs.RequestBind, when []conditio
 			return // the secret is all that names the record: unknown and wrong are one
 		}
 		reason := firstOf(b.Else, "credentials.wrong."+target.Role)
-		m.add("secret-unchecked", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s takes any %s in %s.", op.ID, target.Field, b.At.Describe()), m.refusal(op, reason).unless(p.Evidence.Part("refusal")),
+		m.add("secret-unchecked", op.ID, nameOf(p)+b.At.Src, fmt.Sprintf("%s takes any %s in %s.", op.ID, target.Field, b.At.Describe()), m.refusal(op, reason).unless(p, p.Evidence.Part("refusal")),
 			m.edited(p, func(x *specs.Proof) { rebound(x, b, by...) }), when...)
 		return
 	}
@@ -584,7 +606,7 @@ func (m *maker) recordBind(p *specs.Proof, b *specs.RequestBind, when []conditio
 			}
 		}
 		return d
-	})}, op.ID, nameOf(p)+b.At.Src, m.refusal(op, reason).unless(p.Evidence.Part("refusal")), when)
+	})}, op.ID, nameOf(p)+b.At.Src, m.refusal(op, reason).unless(p, p.Evidence.Part("refusal")), when)
 }
 
 // asRecord is the request as that record would have sent it: all locations of

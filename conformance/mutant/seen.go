@@ -77,7 +77,7 @@ func (m *maker) shows(ops []*specs.Operation, kinds map[string]bool, is about) [
 	for _, op := range ops {
 		for _, n := range op.Needs {
 			if m.looks(op, n.That, is, 0) {
-				out = append(out, weight.Weakest([]specs.Mark{n.Evidence.Part("refusal"), weight.Strongest([]specs.Mark{weight.Works(op), m.due(op, []string{n.Else})})}))
+				out = append(out, weight.Weakest([]specs.Mark{n.Evidence.Part("refusal"), weight.Strongest([]specs.Mark{weight.Works(op), m.due(op, nil, []string{n.Else})})}))
 			}
 		}
 		for i, a := range op.Answers {
@@ -130,14 +130,14 @@ func (m *maker) factShows(op *specs.Operation, o *specs.Open, f specs.Fact, othe
 			if slices.Contains(p.Same, f.Name) {
 				for _, b := range binds(p) {
 					if isToken(b) {
-						out = append(out, m.due(x, []string{"token.mismatch." + b.Alts[0].Token}, p.Evidence.Part("refusal")))
+						out = append(out, m.due(x, p, []string{"token.mismatch." + b.Alts[0].Token}, p.Evidence.Part("refusal")))
 					}
 				}
 			}
 			// What is logged in already is compared, and not looked up.
 			for _, b := range binds(p) {
 				if isRecord(b) && b.Alts[0].Role == f.Name {
-					out = append(out, m.due(x, []string{"record.unknown." + f.Name}, p.Evidence.Part("refusal")))
+					out = append(out, m.due(x, p, []string{"record.unknown." + f.Name}, p.Evidence.Part("refusal")))
 				}
 			}
 		})

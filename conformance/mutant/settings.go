@@ -155,7 +155,7 @@ func (m *maker) operationDifferences(op *specs.Operation, settings, other map[st
 	for _, n := range op.Needs {
 		switch m.turns(op, n.That, settings, other) {
 		case 1:
-			own(n.Evidence.Part("refusal"), m.due(op, []string{n.Else}))
+			own(n.Evidence.Part("refusal"), m.due(op, nil, []string{n.Else}))
 		case -1:
 			own(n.Evidence.Part("refusal"), weight.Works(op))
 		}

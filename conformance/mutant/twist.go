@@ -1,6 +1,7 @@
 package mutant
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -92,7 +93,7 @@ func (t *turn) presented() []*session.Token {
 
 // guests calls try with tokens of a kind that nobody was given, until one makes a
 // decision that refuses nobody: first in a session of the tokens that the
-// request carries, then one for each account. like is a session that the guest's
+// request carries, then in any that is open, then one for each account. like is a session that the guest's
 // must not be that of; nil: any will do.
 func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*session.Token) *session.Decision) *session.Decision {
 	n := 0
@@ -123,6 +124,11 @@ func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*se
 				}
 			}
 		}
+		for _, x := range t.sessions() {
+			if d := in(x); d != nil {
+				return d
+			}
+		}
 	}
 	for _, f := range t.m.Contract.Session.Facts {
 		if f.Record == "" || like != nil && like.Facts[f.Name] == nil {
@@ -147,13 +153,16 @@ func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*se
 	return nil
 }
 
-// sessions returns every live session of the world, in no order.
+// sessions returns every live session of the world, the youngest first.
 func (t *turn) sessions() []*session.Session {
 	var out []*session.Session
 	t.at.Tx.EachSession(func(x *session.Session) {
 		if !x.Ended {
 			out = append(out, x)
 		}
+	})
+	slices.SortFunc(out, func(a, b *session.Session) int {
+		return cmp.Or(cmp.Compare(b.By, a.By), strings.Compare(a.ID, b.ID))
 	})
 	return out
 }

@@ -286,24 +286,24 @@ func (m *maker) dueAlways(op *specs.Operation, reasons []string) specs.Mark {
 	if len(reasons) == 0 {
 		return weight.Unsaid("nothing says that it is refused")
 	}
-	var marks []specs.Mark
+	marks := make([]specs.Mark, 0, len(reasons))
 	for _, r := range reasons {
-		for _, e := range m.refusal(op, r).top {
-			marks = append(marks, e.Evidence.Part("refusal"))
-		}
+		marks = append(marks, m.refusal(op, r).entry("refusal"))
 	}
 	return weight.Strongest(marks)
 }
 
 // due is what it rests on that a request is refused for one of some reasons, the
-// best of them; none: it is not refused.
-func (m *maker) due(op *specs.Operation, reasons []string, links ...specs.Mark) specs.Mark {
+// best of them; none: it is not refused. by is the proof that is not fulfilled, or
+// nil.
+func (m *maker) due(op *specs.Operation, by *specs.Proof, reasons []string, links ...specs.Mark) specs.Mark {
 	if len(reasons) == 0 {
 		return weight.Unsaid("nothing says that it is refused")
 	}
 	marks := make([]specs.Mark, 0, len(reasons))
 	for _, r := range reasons {
-		marks = append(marks, weight.Weakest(append(m.refusal(op, r).rule("refusal").marks, links...)))
+		x := m.refusal(op, r)
+		marks = append(marks, weight.Weakest(append(weight.Refused(op, by, r, x.entry("refusal"), nil), links...)))
 	}
 	return weight.Strongest(marks)
 }

@@ -98,10 +98,15 @@ func Works(op *specs.Operation) specs.Mark {
 	return Strongest(marks)
 }
 
-// Never is the law that forbids to accept what a reason refuses: a secret that is
-// wrong, a token that is none, or is dead. It reports false if there is none.
-func Never(reason string) (specs.Mark, bool) {
+// Never is the law that forbids an operation to accept what a reason refuses: a
+// secret that is wrong, a token that is none, or is dead. It reports false if
+// there is none: who may come without a token comes in with a bad one, too, and
+// not because of it. by is the proof that is not fulfilled, or nil.
+func Never(op *specs.Operation, by *specs.Proof, reason string) (specs.Mark, bool) {
 	kind, rest, _ := strings.Cut(reason, ".")
+	if by != nil && by.Optional || kind == "token" && op != nil && op.Anonymous {
+		return specs.Mark{}, false
+	}
 	what, _, _ := strings.Cut(rest, ".")
 	switch {
 	case kind == "credentials" && (what == "wrong" || what == "unknown"):
@@ -115,12 +120,12 @@ func Never(reason string) (specs.Mark, bool) {
 	return specs.Mark{}, false
 }
 
-// Refused is what it rests on that a request is refused for a reason: the law, if
-// there is one, or else the entry that answers it. Of the proof that is not
-// fulfilled a law asks only that it is no guess: that a credential stands there
-// at all. proof nil: none is not fulfilled.
-func Refused(reason string, entry specs.Mark, proof *specs.Mark) []specs.Mark {
-	law, ok := Never(reason)
+// Refused is what it rests on that an operation refuses a request for a reason:
+// the law, if there is one, or else the entry that answers it. Of the proof that
+// is not fulfilled a law asks only that it is no guess: that a credential stands
+// there at all. proof is what that rests on, nil: there is none.
+func Refused(op *specs.Operation, by *specs.Proof, reason string, entry specs.Mark, proof *specs.Mark) []specs.Mark {
+	law, ok := Never(op, by, reason)
 	switch {
 	case ok && proof != nil && proof.Level == specs.Inferred:
 		return []specs.Mark{law, *proof}
