@@ -2,8 +2,10 @@ package client
 
 import (
 	"slices"
+	"time"
 
 	"github.com/mockauth/mockauth/fixtures"
+	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -19,9 +21,20 @@ type facts struct {
 	once, idle, ends, cookies bool
 }
 
-func newFacts(c *specs.Contract) *facts {
+// newFacts looks at the operations that there are under settings.
+func newFacts(c *specs.Contract, settings map[string]any) *facts {
 	f := &facts{c: c}
+	m := &session.Machine{Contract: c, Settings: settings}
+	offered := map[*specs.Operation]bool{}
+	session.NewMemory(session.NewSeed(c, nil)).Update(func(tx session.Tx) {
+		for _, op := range c.Operations {
+			offered[op] = m.Offered(op, session.Moment{Tx: tx})
+		}
+	})
 	for _, op := range c.Operations {
+		if !offered[op] {
+			continue
+		}
 		finds := finding(op)
 		switch {
 		case len(op.Opens) > 0 && secret(op) != nil:
@@ -121,6 +134,27 @@ func (f *facts) accounts(w *fixtures.World) []candidate {
 				out = append(out, candidate{r.Kind, key, r.Value, t.Field})
 			}
 		}
+	}
+	return out
+}
+
+// mortal are settings under which tokens end that otherwise live for ever: those
+// that have no value, and that a lifetime or an idle time hangs on.
+func (f *facts) mortal(settings map[string]any) map[string]any {
+	out := map[string]any{}
+	set := func(e *specs.Expr, d time.Duration) {
+		if e == nil {
+			return
+		}
+		for _, name := range f.c.SettingsIn(e) {
+			if x := f.c.Setting(name); x != nil && x.Type == "duration" && settings[name] == nil {
+				out[name] = d
+			}
+		}
+	}
+	for _, t := range f.c.Tokens {
+		set(t.Lifetime, time.Hour)
+		set(t.Idle, 20*time.Minute)
 	}
 	return out
 }

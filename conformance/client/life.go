@@ -74,11 +74,18 @@ func (s *stage) old(ctx context.Context) bool {
 	if _, ok := s.call(ctx); !ok {
 		return false
 	}
-	if !s.expire(s.suite.manner) {
+	switch {
+	case s.expire(s.suite.manner):
+		return true
+	case s.mortal:
 		s.skip("no token that a call carries expires under this profile")
 		return false
 	}
-	return true
+	if err := s.open(setting{mortal: true}); err != nil {
+		s.fault(ctx, err)
+		return false
+	}
+	return s.old(ctx)
 }
 
 // bounded looks for loops.
@@ -363,8 +370,16 @@ func (s *stage) idle(ctx context.Context) {
 		return
 	}
 	_, idle := life(s.seen(0), s.suite.manner.kinds)
-	if idle == 0 {
+	switch {
+	case idle == 0 && s.mortal:
 		s.skip("no token that a call carries dies of being idle under this profile")
+		return
+	case idle == 0:
+		if err := s.open(setting{mortal: true}); err != nil {
+			s.fault(ctx, err)
+			return
+		}
+		s.idle(ctx)
 		return
 	}
 	for range 3 {

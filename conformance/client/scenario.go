@@ -152,7 +152,7 @@ func (s *stage) learn(ctx context.Context, m *manner) bool {
 	}
 	s.v = verdict{}
 	// How it behaves when its token has expired.
-	if err := s.open(setting{turn: 1}); err != nil {
+	if err := s.open(setting{turn: 1, mortal: true}); err != nil {
 		return false
 	}
 	if _, ok = s.login(ctx); !ok {

@@ -32,6 +32,9 @@ type stage struct {
 	world   *mockserver.World
 	other   *elsewhere
 	secrets []string // of the records
+	// settings in force; mortal: see setting
+	settings map[string]any
+	mortal   bool
 	// who the client logs in as, and all records, by kind
 	self     candidate
 	accounts map[string][]driver.Account
@@ -74,6 +77,8 @@ type setting struct {
 	account int
 	// turn tells stages of one case apart.
 	turn int
+	// mortal: tokens that live for ever under the suite's settings do not.
+	mortal bool
 }
 
 // open makes the world of a case.
@@ -98,8 +103,15 @@ func (s *stage) open(o setting) error {
 	if s.suite.o.Profile != "" {
 		opts = append(opts, mockserver.Profile(c.Name, s.suite.o.Profile))
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.suite.o.Settings)) {
+	s.settings = maps.Clone(s.suite.settings)
+	for _, name := range sortedKeys(s.suite.o.Settings) {
 		opts = append(opts, mockserver.Setting(c.Name, name, s.suite.o.Settings[name]))
+	}
+	if s.mortal = o.mortal; o.mortal {
+		for name, v := range s.suite.facts.mortal(s.suite.settings) {
+			s.settings[name] = v
+			opts = append(opts, mockserver.Setting(c.Name, name, v))
+		}
 	}
 	m, err := mockserver.New(opts...)
 	if err != nil {
@@ -192,7 +204,7 @@ func (s *stage) task(steps []driver.Step) *driver.Task {
 		Settings: map[string]any{}, Steps: steps, DeadlineMS: s.suite.o.Patience.Milliseconds(),
 	}
 	for _, x := range s.suite.contract.Settings {
-		v := s.suite.settings[x.Name]
+		v := s.settings[x.Name]
 		if d, ok := v.(time.Duration); ok {
 			v = d.String()
 		}

@@ -89,7 +89,7 @@ func New(c *specs.Contract, o Options) (*Suite, error) {
 			return nil, err
 		}
 	}
-	s := &Suite{contract: c, o: o, world: o.World, settings: settings, facts: newFacts(c), scenarios: map[string]*scenario{}}
+	s := &Suite{contract: c, o: o, world: o.World, settings: settings, facts: newFacts(c, settings), scenarios: map[string]*scenario{}}
 	if len(s.facts.accounts(o.World)) == 0 {
 		return nil, fmt.Errorf("%s: nobody can log in: no operation that opens a session takes a secret of a record that the demo world has", c.Name)
 	}
