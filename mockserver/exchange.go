@@ -41,6 +41,7 @@ type exchange struct {
 	sent    []string // the part of secrets that was sent
 	watch   *watch   // nil: nobody observes
 	in      *wire.Incoming
+	tx      session.Tx // while it is decided
 	trouble trouble
 }
 
@@ -58,6 +59,7 @@ type answer struct {
 	notes   []string
 	fault   *laidFault // what is done to it, instead of or after its writing; nil: nothing
 	altered bool       // by a fault
+	text    []byte     // the body before it was given another charset, for the journal
 	size    int64      // of a body that is made while it is written
 }
 
@@ -198,6 +200,7 @@ func (x *exchange) refuse(f *session.Failure) *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: tx}
+		x.tx = at.Tx
 		x.watch.before(x, at)
 		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
 		typ, _ := x.e.wire.Negotiate(x.state.machine, x.request, x.r.Header["Accept"], at)
@@ -214,11 +217,13 @@ func (x *exchange) answer() *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
 		at := session.Moment{Now: x.now, Tx: x.watch.tx(tx, x.state.machine, x.now)}
+		x.tx = at.Tx
 		x.watch.before(x, at)
 		d, typ, laid := x.judge(at)
 		out = x.unless(d.Outcome(), typ, func() *answer {
 			if laid {
 				x.state.take(x.e.op.ID)
+				x.watch.after(d)
 				return x.finish(d, typ)
 			}
 			made, err := d.Apply()
@@ -270,6 +275,7 @@ func (x *exchange) finish(d *session.Decision, typ string) *answer {
 		out.headers["Set-Cookie"] = append(out.headers["Set-Cookie"], wire.SetCookie(c, x.request.Base, x.now))
 	}
 	if !r.HasBody {
+		x.alter(out, nil, nil, x.tx)
 		return out
 	}
 	out.typ = media
@@ -278,6 +284,7 @@ func (x *exchange) finish(d *session.Decision, typ string) *answer {
 		return x.problem(http.StatusInternalServerError, &session.Failure{Reason: "contract", Why: "The documented answer cannot be written as " + media + ": " + err.Error() + "."})
 	}
 	out.body = body
+	x.alter(out, r.Body, n, x.tx)
 	out.notes = append(out.notes, x.check(r.Body, pointer)...)
 	return out
 }
@@ -393,6 +400,9 @@ func (x *exchange) compose(a *answer) {
 	if a.hasBody() && a.size == 0 {
 		h.Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
+	if x.trouble.lower {
+		lowerHeaders(h)
+	}
 }
 
 // send writes the answer.
@@ -421,7 +431,11 @@ func headerText(s string) string {
 
 func (x *exchange) journal(a *answer) {
 	took := time.Since(x.started)
-	e := &entry{system: x.system, sent: clip(x.raw), answered: clip(a.body), secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
+	answered := a.body
+	if a.text != nil {
+		answered = a.text
+	}
+	e := &entry{system: x.system, sent: clip(x.raw), answered: clip(answered), secrets: x.secrets, hidden: x.hidden, unread: x.unread(), Exchange: Exchange{
 		Number: x.number, Time: x.now, World: x.world.name, Outcome: a.outcome, Fault: x.done(a), Why: a.why, ClientError: a.client, From: a.from, Notes: a.notes, Took: took,
 		Request:  Message{Method: x.r.Method, URL: x.r.URL.RequestURI(), Headers: x.r.Header, Size: len(x.raw)},
 		Response: Message{Status: a.status, Headers: x.w.Header(), Size: len(a.body) + int(a.size)},

@@ -285,7 +285,7 @@ func (f *Fault) checkAlter() error {
 			return fmt.Errorf("there is no way %q to alter an answer; %s", a, specs.DidYouMean(a, Alterations()))
 		}
 	}
-	return nil
+	return checkAlterations(f.Alter)
 }
 
 // filled is the fault with its defaults, sharing nothing with what was given.

@@ -21,6 +21,7 @@ type trouble struct {
 	notes []string
 	would string // the outcome that a fault came before
 	left  bool   // the client, while it had to wait
+	lower bool   // names of header fields are in lower case
 }
 
 // aim is what a fault may be aimed at.
@@ -130,7 +131,7 @@ func (x *exchange) unless(outcome, typ string, do func() *answer) *answer {
 	a := do()
 	a.fault = f
 	if f.Do == doDrop {
-		a.status, a.body, a.problem = 0, nil, nil
+		a.status, a.body, a.text, a.problem = 0, nil, nil, nil
 	}
 	return a
 }
@@ -216,7 +217,7 @@ func (x *exchange) deliver(a *answer) {
 	}
 	a.notes = append(a.notes, t.notes...)
 	if t.left {
-		a.status, a.body, a.size = 0, nil, 0
+		a.status, a.body, a.text, a.size = 0, nil, nil, 0
 	}
 	x.journal(a)
 	x.transmit(a)
