@@ -113,6 +113,7 @@ func (x *exchange) unless(outcome, typ string, do func() *answer) *answer {
 		return do()
 	}
 	t := &x.trouble
+	t.due = slices.DeleteFunc(t.due, (*laidFault).isGone) // while it was held
 	system, operation := x.aim()
 	t.due = append(t.due, faults.decided(system, operation, outcome)...)
 	slices.SortStableFunc(t.due, func(a, b *laidFault) int { return a.id - b.id })

@@ -36,12 +36,7 @@ type gate struct {
 func (s *faultSet) join(f *laidFault) *gate {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-f.gone:
-		return nil
-	default:
-	}
-	if f.Times >= 0 && f.rounds >= f.Times || s.waiting >= maxWaiting {
+	if f.isGone() || f.Times >= 0 && f.rounds >= f.Times || s.waiting >= maxWaiting {
 		return nil
 	}
 	if f.round == nil {

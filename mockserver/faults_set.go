@@ -150,6 +150,16 @@ func (f *laidFault) due() bool {
 	return f.met < f.Call+f.Times
 }
 
+// isGone reports whether the fault was taken back.
+func (f *laidFault) isGone() bool {
+	select {
+	case <-f.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *faultSet) fire(f *laidFault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -527,6 +528,50 @@ func TestFaultsKeepTheirPlaceInAPipeline(t *testing.T) {
 	if n := len(m.Default().Faults()); n != 1 {
 		t.Errorf("after Reset and Lay there are %d faults", n)
 	}
+}
+
+// Behind a server of the user's own, over TLS and HTTP/2, the client sees the same
+// end, but for an answer that is written twice: a stream has one.
+func TestFaultsBehindAnotherServer(t *testing.T) {
+	t.Parallel()
+	for _, two := range []bool{false, true} {
+		m := mockserver.StartWithoutPort(t, mockserver.System("wedia"))
+		server := httptest.NewUnstartedServer(m.Server)
+		server.EnableHTTP2 = two
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		for do, fails := range map[string]bool{"reset": true, "drop": true, "truncate": true, "twice": false, "huge": false} {
+			if _, err := m.Default().Lay(mockserver.Fault{Do: do}); err != nil {
+				t.Fatal(err)
+			}
+			res, err := server.Client().Post(server.URL+"/api/rest/signin", "application/x-www-form-urlencoded", strings.NewReader("login=john.roe&password=demo-john"))
+			if err == nil {
+				if two != (res.ProtoMajor == 2) {
+					t.Errorf("%s", res.Proto)
+				}
+				_, err = io.Copy(io.Discard, res.Body)
+				_ = res.Body.Close()
+			}
+			if fails != (err != nil) {
+				t.Errorf("HTTP/2 %v, %s: %v", two, do, err)
+			}
+			m.Default().ClearFaults()
+		}
+	}
+}
+
+// What was taken back while a call was held is not done to it.
+func TestAFaultThatIsTakenBackIsNotDoneToAHeldCall(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *troubled) {
+		t.lay(mockserver.Fault{Do: "hold", For: time.Minute})
+		t.lay(mockserver.Fault{Do: "reset"})
+		done := make(chan struct{})
+		go func() { defer close(done); t.fine("let go") }()
+		t.waiting(1)
+		t.world.ClearFaults()
+		t.within(done, "the call goes on")
+	})
 }
 
 // A preflight is met only by a fault that is aimed at it: it is the browser's
