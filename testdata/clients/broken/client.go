@@ -29,6 +29,7 @@ type Client struct {
 	now     session
 	account driver.Account // of the login; for bugs only
 	referer string
+	stuck   *session // what a bug does not let go
 }
 
 // session is a snapshot of what the client holds.
@@ -58,6 +59,9 @@ func (c *Client) state() session {
 func (c *Client) set(s session) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.stuck != nil {
+		s = *c.stuck
+	}
 	c.now = s
 }
 
@@ -129,7 +133,13 @@ func (c *Client) Call(ctx context.Context) error {
 		if late && c.has("trusts-own-clock") {
 			return &failure{text: "the access token has expired"}
 		}
-		if c.has("refreshes-before-each-call") || late && c.has("refreshes-by-own-clock") {
+		if c.has("refreshes-before-each-call") {
+			if err := c.renew(ctx, s); err != nil {
+				return err
+			}
+			s = c.state()
+		}
+		for try := 0; c.has("renews-until-own-clock-agrees") && late && try < 5; try++ {
 			if err := c.renew(ctx, s); err != nil {
 				return err
 			}
@@ -191,11 +201,8 @@ func (c *Client) Logout(ctx context.Context) error {
 	var err error
 	if !c.has("logs-out-locally-only") {
 		_, err = c.do(ctx, c.d.logout, s, nil)
-		if c.has("logs-out-twice") {
-			_, _ = c.do(ctx, c.d.logout, s, nil)
-		}
 	}
-	if !c.has("uses-token-after-logout") {
+	if !c.has("uses-token-after-logout") && !c.has("ignores-cookie-clearing") {
 		c.forget()
 	}
 	return c.keyed(err, c.d.logout.path+" ")
@@ -215,10 +222,6 @@ func (c *Client) end(s session) {
 
 func (c *Client) call(ctx context.Context, s session) error {
 	_, err := c.do(ctx, c.d.call, s, nil)
-	if f, ok := failed(err); ok && f.status == http.StatusServiceUnavailable && c.has("logs-out-on-503") {
-		c.forget()
-		return c.over(&failure{text: "the session has ended", status: f.status})
-	}
 	return err
 }
 
@@ -273,12 +276,16 @@ func (c *Client) renew(ctx context.Context, s session) error {
 			return nil
 		}
 	}
-	for try := 0; c.has("relogs-in-silently-forever") && try < 20 && ctx.Err() == nil; try++ {
-		if c.login(ctx, c.last()) == nil {
+	for try := 0; c.has("relogs-in-for-ever") && try < 20 && ctx.Err() == nil; try++ {
+		if c.login(ctx, c.last()) == nil && c.renewOnce(ctx, c.state()) == nil {
 			return nil
 		}
 	}
-	if !c.has("keeps-dead-tokens") {
+	if c.has("keeps-dead-tokens") {
+		c.mu.Lock()
+		c.stuck = &s
+		c.mu.Unlock()
+	} else {
 		c.forget()
 	}
 	return c.over(f)
@@ -349,8 +356,6 @@ func (c *Client) token(n *node) string {
 		text = n.raw
 	case c.has("no-unescape") && n.kind == str:
 		text = strings.Trim(n.raw, `"`)
-	case c.has("wants-a-number") && n.kind != number:
-		return ""
 	case c.has("number-as-float") && n.kind == number:
 		var f float64
 		_, _ = fmt.Sscan(n.text, &f)
@@ -390,7 +395,10 @@ func (c *Client) over(err error) error {
 	if c.d.keys != nil {
 		f.code = c.d.keys.token
 	}
-	return c.finish(f)
+	if c.has("no-word-of-login") {
+		return &failure{text: "something went wrong"}
+	}
+	return f
 }
 
 // keyed gives an error of login or logout the documented key.
@@ -410,18 +418,7 @@ func (c *Client) keyed(err error, path string) error {
 		default:
 			f.code = k.logoutHere
 		}
-		return c.finish(f)
+		return f
 	}
 	return err
-}
-
-func (c *Client) finish(f *failure) error {
-	if c.has("generic-error-code") {
-		f.code = "ERROR"
-	}
-	if c.has("no-login-request") {
-		f.login = false
-		f.text = strings.TrimSuffix(f.text, "; log in again")
-	}
-	return f
 }

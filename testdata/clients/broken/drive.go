@@ -126,7 +126,7 @@ func (d *Driver) begin(t *driver.Task) {
 		http: &http.Client{Transport: d.pool, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		jar:  &jar{has: d.has},
 	}
-	if old != nil && d.has("shares-session-between-accounts") {
+	if old != nil && old.base == t.BaseURL && d.has("shares-session-between-accounts") {
 		d.client.now, d.client.jar = old.state(), old.jar
 	}
 }
@@ -172,6 +172,8 @@ func (d *Driver) attempt(ctx context.Context, t *driver.Task, s driver.Step) dri
 	switch {
 	case err == nil:
 		return driver.StepResult{OK: true}
+	case d.has("generic-error-code"):
+		return driver.StepResult{Error: &driver.Error{Code: "ERROR", Message: "something went wrong"}}
 	case errors.As(err, &f):
 		return driver.StepResult{Error: &driver.Error{Code: f.code, HTTP: f.status, Message: f.text, Login: f.login}}
 	}

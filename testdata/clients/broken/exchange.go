@@ -56,7 +56,7 @@ func (c *Client) do(ctx context.Context, o op, s session, a driver.Account) (*no
 	if c.has("secret-in-error") {
 		f.text += fmt.Sprintf(" (%s %s %v %s)", req.Method, req.URL, req.Header, bodyOf(req))
 	}
-	return nil, c.finish(f)
+	return nil, f
 }
 
 // request makes the request of an operation.
@@ -212,9 +212,7 @@ func (c *Client) follow(ctx context.Context, req *http.Request, login bool) (*an
 		if err != nil || to.Host == "" {
 			return a, nil //nolint:nilerr // a Location that leads nowhere is not followed
 		}
-		here := to.Host == req.URL.Host
 		switch {
-		case c.has("follows-redirects-for-ever") && here && hops < 60 && ctx.Err() == nil:
 		case c.has("follows-redirect-with-token") && !login && hops < 5:
 		case c.has("follows-redirect-with-password") && login && hops < 5:
 		default:

@@ -75,7 +75,7 @@ func (j *jar) due(u *url.URL) []cookie {
 	var due []cookie
 	for _, k := range j.kept {
 		path := k.path == u.Path || strings.HasPrefix(u.Path, k.path) && (strings.HasSuffix(k.path, "/") || strings.HasPrefix(u.Path[len(k.path):], "/"))
-		if (path || j.has("sends-cookie-of-other-path")) && k.host == u.Hostname() && (!k.secure || u.Scheme == "https") && (k.ends.IsZero() || time.Now().Before(k.ends)) {
+		if path && k.host == u.Hostname() && (!k.secure || u.Scheme == "https") && (k.ends.IsZero() || time.Now().Before(k.ends)) {
 			due = append(due, k)
 		}
 	}

@@ -183,13 +183,16 @@ func (c *Client) decode(body []byte, contentType string) ([]byte, error) {
 		charset = params["charset"]
 	}
 	for mark, name := range map[string]string{"\xef\xbb\xbf": "utf-8", "\xff\xfe": "utf-16le", "\xfe\xff": "utf-16be"} {
-		if rest, ok := bytes.CutPrefix(body, []byte(mark)); ok && !c.has("fails-on-bom") {
+		if rest, ok := bytes.CutPrefix(body, []byte(mark)); ok {
+			if c.has("fails-on-bom") {
+				return nil, errors.New("it does not begin as it should")
+			}
 			body, charset = rest, name
 			break
 		}
 	}
-	if c.has("ignores-charset") {
-		charset = "utf-8"
+	if c.has("refuses-charset") && !strings.EqualFold(charset, "utf-8") {
+		return nil, errors.New("it is not UTF-8")
 	}
 	switch strings.ToLower(charset) {
 	case "utf-8", "utf8", "us-ascii", "ascii":

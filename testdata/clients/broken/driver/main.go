@@ -30,7 +30,7 @@ func main() {
 	flag.Parse()
 	if *list {
 		for _, b := range broken.Breaks() {
-			fmt.Fprintf(os.Stdout, "%-32s %-28s %-40s %s\n", b.Name, b.Caught, strings.Join(b.Systems, " "), b.Does)
+			fmt.Fprintf(os.Stdout, "%-32s %-24s %-42s %s\n", b.Name, b.Caught, strings.Join(b.Systems, " "), b.Does)
 		}
 		return
 	}
