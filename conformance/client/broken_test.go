@@ -79,7 +79,7 @@ func TestTheCorrectClientPasses(t *testing.T) {
 var alias = map[string][]string{
 	"wire.valid": {"wire.login", "wire.call", "wire.refresh", "wire.logout"}, "wire.redirect": {"wire.redirect."},
 	"understand.tokens": {"understand.token"}, "understand.errors": {"understand.error.", "understand.refused."},
-	"life.skew": {"life.skew."}, "trouble.redirect": {"wire.redirect."},
+	"life.skew": {"life.skew."},
 }
 
 // Each bug is caught by the case that names it.
@@ -100,7 +100,7 @@ func TestEachBugIsCaught(t *testing.T) {
 				all := os.Getenv("ALL") != ""
 				var failed, looked []string
 				caught := false
-				for _, v := range run(t, system, client.Options{Start: broken.Start(system, broken.Options{Breaks: []string{b.Name}}), Patience: 4 * time.Second}, func(i conformance.Info) bool {
+				for _, v := range run(t, system, client.Options{Start: broken.Start(system, broken.Options{Breaks: []string{b.Name}}), Profile: b.Profile, Patience: 4 * time.Second}, func(i conformance.Info) bool {
 					return all || slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(i.Outcome, n) })
 				}) {
 					looked = append(looked, v.Outcome+" "+said(v))

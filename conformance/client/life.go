@@ -39,6 +39,10 @@ func (f *facts) lives() []*scenario {
 		add("old-token", "after a refresh the new tokens are used, and the old ones no more", "a new token takes the place of the old one (RFC 6749 6)", conformance.Must,
 			driver.Renew, append(slices.Clone(login), driver.Renew), []string{"login, call, refresh, call, refresh, call"}, func(ctx context.Context, s *stage) { s.oldToken(ctx) })
 	}
+	if len(f.renewals) > 0 {
+		add("needless", "nothing is renewed while the token lives", "a refresh costs the server a token, and rotates it for others", conformance.Should,
+			driver.Renew, login, []string{"login, call, call, call, in no time"}, func(ctx context.Context, s *stage) { s.needless(ctx) })
+	}
 	if f.idle {
 		add("idle", "a session in use lives on, and the end of one that was not is noticed", "a session ends when it was idle", conformance.Must,
 			driver.Call, login, []string{"login", "three calls, each before the idle time is over", "the idle time passes", "call"}, func(ctx context.Context, s *stage) { s.idle(ctx) })
@@ -255,15 +259,27 @@ func (s *stage) refreshRefused(ctx context.Context) {
 		return
 	case tries > 2:
 		s.add("wire", "a refused refresh is not tried again", fmt.Sprintf("%d times: %s", tries, lines(seen)))
+	case count(seen, opened) > 1:
+		s.add("wire", "one login at most", fmt.Sprintf("%d: %s", count(seen, opened), lines(seen)))
 	}
 	s.bounded(seen)
 	s.honestOr(r, seen)
 	if !r.OK && r.Error != nil && !r.Error.Login && r.Error.Code == "" && r.Error.HTTP == 0 {
 		s.add("client, error", "a word that a login is needed: a flag, a code, a status", r.text())
 	}
-	if len(s.v.mismatches) == 0 && !r.OK {
-		s.loginAgain(ctx, r)
+	if len(s.v.mismatches) > 0 || r.OK {
+		return
 	}
+	// It knows now that the session is over.
+	again, ok := s.renewal(ctx)
+	if !ok {
+		return
+	}
+	if n := count(s.seen(r.from), on(op)); n > 2 {
+		s.add("wire", "a refused refresh is not tried again", fmt.Sprintf("%d times in two calls: %s", n, lines(s.seen(r.from))))
+		return
+	}
+	s.loginAgain(ctx, again)
 }
 
 // honestOr is honest, for a step that may have been a refresh.
@@ -362,6 +378,26 @@ func (s *stage) older(seen []observed, add func(in, wanted, got string)) {
 	}
 }
 
+func (s *stage) needless(ctx context.Context) {
+	if _, ok := s.login(ctx); !ok {
+		return
+	}
+	from := s.mark()
+	r, ok := s.do(ctx, driver.Step{Do: driver.Call}, driver.Step{Do: driver.Call}, driver.Step{Do: driver.Call})
+	if !ok {
+		return
+	}
+	seen := s.seen(from)
+	if n := count(seen, renewed) + count(seen, opened); n > 0 {
+		s.add("wire", "calls, and nothing else: the token lives", lines(seen))
+	}
+	for _, x := range r {
+		if !x.OK && len(s.v.mismatches) == 0 {
+			s.untestable("a call with the session just opened did not work: " + x.text())
+		}
+	}
+}
+
 func (s *stage) idle(ctx context.Context) {
 	if _, ok := s.login(ctx); !ok {
 		return
@@ -421,6 +457,8 @@ func (s *stage) logout(ctx context.Context) {
 	switch {
 	case !slices.ContainsFunc(seen, closed):
 		s.add("wire", "a request that ends the session", lines(seen))
+	case count(seen, on(s.suite.manner.ops[driver.Logout])) > 1:
+		s.add("wire", "one logout", lines(seen))
 	case !r.OK:
 		s.add("client", "success, as the server answered", r.text())
 	}
@@ -517,7 +555,12 @@ func (s *stage) two(ctx context.Context) {
 		s.skip("the demo world has one account that can log in")
 		return
 	}
-	if _, ok := s.login(ctx); !ok {
+	r0, ok := s.step(ctx, driver.Step{Do: driver.Login})
+	if !ok {
+		return
+	}
+	if r0.OK && !slices.ContainsFunc(s.seen(r0.from), opened) {
+		s.add("wire", "a login of its own for a new client", lines(s.seen(r0.from))+", and the client says that it is logged in")
 		return
 	}
 	if _, ok := s.call(ctx); !ok {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/beevik/etree"
+
 	"github.com/mockauth/mockauth/internal/schema"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -29,6 +31,14 @@ func (s *stage) members(o observed, op *specs.Operation, add func(in, wanted, go
 			return
 		}
 		names = sortedKeys(object)
+	case strings.HasSuffix(typ, "xml"):
+		doc := etree.NewDocument()
+		if doc.ReadFromBytes(o.Body) != nil || doc.Root() == nil {
+			return
+		}
+		for _, e := range doc.Root().FindElements(".//*") {
+			names = append(names, e.Tag)
+		}
 	default:
 		return
 	}
@@ -49,7 +59,7 @@ func declared(op *specs.Operation, typ string) (names []string, open bool) {
 		if m.Type != typ || m.Schema == nil {
 			continue
 		}
-		list, free := properties(m.Schema, 0)
+		list, free := properties(m.Schema, strings.HasSuffix(typ, "xml"), 0)
 		names, open = append(names, list...), open || free
 	}
 	for _, l := range slices.Concat(op.Secrets, op.Proves) {
@@ -61,17 +71,25 @@ func declared(op *specs.Operation, typ string) (names []string, open bool) {
 }
 
 // properties are the members that an object's schema names, with those of its
-// alternatives; open: it gives a schema to all others.
-func properties(n *schema.Node, depth int) (names []string, open bool) {
+// alternatives and, if they are nested, of what is in them; open: it gives a
+// schema to all others.
+func properties(n *schema.Node, nested bool, depth int) (names []string, open bool) {
 	if depth > 8 {
 		return nil, true
 	}
 	for _, p := range n.Properties() {
 		names = append(names, p.Name)
+		if p.Schema.XML.Name != "" {
+			names = append(names, p.Schema.XML.Name)
+		}
+		if nested {
+			more, free := properties(p.Schema, nested, depth+1)
+			names, open = append(names, more...), open || free
+		}
 	}
-	open = n.Values() != nil
+	open = open || n.Values() != nil
 	for _, a := range n.Alternatives() {
-		more, free := properties(a, depth+1)
+		more, free := properties(a, nested, depth+1)
 		names, open = append(names, more...), open || free
 	}
 	return names, open

@@ -151,17 +151,21 @@ func (s *stage) learn(ctx context.Context, m *manner) bool {
 		}
 	}
 	s.v = verdict{}
-	// How it behaves when its token has expired.
-	if err := s.open(setting{turn: 1, mortal: true}); err != nil {
-		return false
-	}
-	if _, ok = s.login(ctx); !ok {
-		return true
-	}
-	if _, ok = s.call(ctx); !ok {
-		return true
-	}
-	if s.expire(m) {
+	// How it behaves when its token has expired: under settings that end none, under
+	// others.
+	for _, mortal := range []bool{false, true} {
+		if err := s.open(setting{turn: 1, mortal: mortal}); err != nil {
+			return false
+		}
+		if _, ok = s.login(ctx); !ok {
+			break
+		}
+		if _, ok = s.call(ctx); !ok {
+			break
+		}
+		if !s.expire(m) {
+			continue
+		}
 		if r, ok = s.step(ctx, driver.Step{Do: driver.Call}); ok {
 			seen := s.seen(r.from)
 			m.renews = slices.ContainsFunc(seen, renewed)
@@ -170,6 +174,7 @@ func (s *stage) learn(ctx context.Context, m *manner) bool {
 				m.ops[driver.Renew] = last(seen, renewed)
 			}
 		}
+		break
 	}
 	s.v = verdict{}
 	return true

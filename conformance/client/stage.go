@@ -249,7 +249,7 @@ func (s *stage) step(ctx context.Context, step driver.Step) (said, bool) {
 		s.r.drop()
 		s.fault(ctx, ctx.Err())
 		return out, false
-	case errors.As(err, &dead) && dead.Silent:
+	case errors.As(err, &dead) && dead.Silent, err != nil && bounded.Err() != nil:
 		s.output.WriteString(d.Output())
 		s.r.drop()
 		s.world.ClearFaults()

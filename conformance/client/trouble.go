@@ -33,6 +33,8 @@ func troubleKinds() []trouble {
 		{name: "truncate", title: "the answer ends in the middle", law: "an incomplete message is an error (RFC 9112 8)", fault: mockserver.Fault{Do: "truncate"}},
 		{name: "unavailable", title: "the server answers 503 with Retry-After", law: "RFC 9110 15.6.4, 10.2.3", retry: time.Second, fault: mockserver.Fault{Do: "answer", Status: 503, Header: plain, Body: "Service Unavailable"}},
 		{name: "too-many", title: "the server answers 429 with Retry-After", law: "RFC 6585 4", retry: time.Second, fault: mockserver.Fault{Do: "answer", Status: 429, Header: plain, Body: "Too Many Requests"}},
+		{name: "long-retry", title: "the server answers 503 and wants another try in a day", law: "a client need not wait as long as it is told (RFC 9110 10.2.3)", fault: mockserver.Fault{Do: "answer", Status: 503, Header: map[string]string{"Content-Type": "text/plain; charset=utf-8", "Retry-After": "86400"}, Body: "Service Unavailable"}},
+		{name: "redirect", title: "the server redirects to itself for ever", law: "a client detects cyclical redirects (RFC 9110 15.4)", fault: mockserver.Fault{Do: "redirect"}},
 		{name: "html", title: "an HTML page comes with 200, as from a proxy", law: "the media type says what an answer is (RFC 9110 8.3)", fault: mockserver.Fault{Do: "answer", Status: 200, Header: map[string]string{"Content-Type": "text/html; charset=utf-8"}, Body: page}},
 		{name: "huge", title: "an answer of 64 MiB comes", law: "a client bounds what it reads", fault: mockserver.Fault{Do: "huge", Size: hugeBody}},
 	}
@@ -48,7 +50,7 @@ func (f *facts) troubles() []*scenario {
 	}
 	for _, t := range troubleKinds() {
 		for _, action := range actions {
-			if action == driver.Renew && t.name == "huge" {
+			if action == driver.Renew && (t.name == "huge" || t.name == "long-retry" || t.name == "redirect") {
 				continue
 			}
 			severity := conformance.Must
@@ -89,6 +91,10 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	}
 	fault := t.fault
 	fault.Operation, fault.Times = op, -1
+	tries := 4
+	if t.name == "redirect" {
+		fault.Location, tries = s.mock.URL()+"/", 25
+	}
 	id, ok := s.lay(fault)
 	if !ok {
 		return
@@ -115,7 +121,7 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	case r.Error == nil || strings.TrimSpace(r.Error.Message) == "":
 		s.add("client, error", "a message that says what went wrong", "no message")
 	}
-	if len(struck) > 4 {
+	if len(struck) > tries {
 		s.add("wire", "a few tries at most", fmt.Sprintf("%d: %s", len(struck), lines(struck)))
 	}
 	for i := 1; i < len(struck) && t.retry > 0; i++ {
@@ -132,20 +138,21 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	s.afterTrouble(ctx, action, r)
 }
 
-// afterTrouble: when all is well again, so is the client, at the latest when the
-// user has logged in again.
+// afterTrouble: when all is well again, so is the client; after a refresh whose
+// token may be used up, at the latest when the user has logged in again.
 func (s *stage) afterTrouble(ctx context.Context, action string, r said) {
 	if action == driver.Login {
 		s.loginAgain(ctx, r)
 		return
 	}
 	next, ok := s.step(ctx, driver.Step{Do: driver.Call})
-	if !ok {
-		return
-	}
-	if next.OK {
+	switch {
+	case !ok:
+	case next.OK:
 		s.honest(next, s.seen(next.from))
-		return
+	case action == driver.Call:
+		s.add("client", "success of the next call: the session lives, and all is well again", next.text()+"; seen: "+lines(s.seen(r.from)))
+	default:
+		s.loginAgain(ctx, next)
 	}
-	s.loginAgain(ctx, next)
 }
