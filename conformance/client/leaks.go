@@ -39,7 +39,7 @@ func (s *stage) hardDay(ctx context.Context) {
 	if _, ok := s.step(ctx, driver.Step{Do: driver.Login}); !ok {
 		return
 	}
-	s.self = right
+	s.self, s.fresh = right, true
 	if !s.session(ctx) {
 		return
 	}

@@ -178,9 +178,7 @@ func (s *stage) lab(ctx context.Context) {
 			return
 		}
 		if len(s.v.mismatches) > 0 {
-			for k := range s.v.mismatches {
-				s.v.mismatches[k].In += " (" + i.String() + ")"
-			}
+			s.v.why = fmt.Sprintf("the smallest interleaving that breaks it, number %d of %d: %s; --interleaving '%s' repeats it", n+1, len(list), i, i)
 			return
 		}
 	}

@@ -87,10 +87,17 @@ func (r *Runner) Run(ctx context.Context, c *conformance.Case) conformance.Verdi
 	s.leave(ctx)
 	v.Status, v.Why, v.Mismatches = s.judged()
 	v.Exchanges = s.exchanges()
-	r.used.Requests += s.mark()
-	r.used.Sessions += count(s.seen(0), opened)
-	r.used.Closed = r.used.Sessions // a mock ends with all that is in it
+	if !r.suite.o.Watch { // else it is counted where it was seen
+		r.count(s)
+	}
 	return v
+}
+
+// count adds up what was seen in a stage.
+func (r *Runner) count(s *stage) {
+	r.used.Requests += s.past + s.mark()
+	r.used.Sessions += s.opens + count(s.seen(0), opened)
+	r.used.Closed = r.used.Sessions // a mock ends with all that is in it
 }
 
 // stage makes a stage that is not open yet.
@@ -133,12 +140,13 @@ func (s *stage) leave(ctx context.Context) {
 // judged is the status of a case and why.
 func (s *stage) judged() (conformance.Status, string, []conformance.Mismatch) {
 	if len(s.v.mismatches) > 0 {
+		why := s.v.why
 		worst := conformance.May
 		for _, m := range s.v.mismatches {
 			worst = max(worst, m.Severity)
 		}
 		if worst == conformance.Must || worst == conformance.Should && s.suite.o.Strict {
-			return conformance.Failed, "", s.v.mismatches
+			return conformance.Failed, why, s.v.mismatches
 		}
 		return conformance.Differs, "what differs is " + worst.String() + ": it fails a run that is strict", s.v.mismatches
 	}
@@ -226,10 +234,18 @@ func plural(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// quoted is a text in a message, short.
+// quoted is a text in a message: the part of it around what was masked.
 func quoted(s string) string {
-	if len(s) > 60 {
-		s = s[:60] + "…"
+	const most = 80
+	if at := strings.Index(s, conformance.Masked); at > most/2 && len(s) > most {
+		start := at - most/2
+		for start > 0 && s[start]&0xC0 == 0x80 {
+			start--
+		}
+		s = "…" + s[start:]
+	}
+	if r := []rune(s); len(r) > most {
+		s = string(r[:most]) + "…"
 	}
 	return `"` + strings.ReplaceAll(s, "\n", `\n`) + `"`
 }

@@ -44,6 +44,8 @@ type stage struct {
 	log  []observed
 	wake chan struct{} // closed, and made anew, at each exchange
 
+	past, opens int // requests and sessions of the turns before this
+
 	fresh    bool // the next task gets a new client
 	said     []string
 	output   strings.Builder
@@ -84,6 +86,7 @@ type setting struct {
 // open makes the world of a case.
 func (s *stage) open(o setting) error {
 	s.close()
+	s.past, s.opens = s.past+s.mark(), s.opens+count(s.seen(0), opened)
 	c := s.suite.contract
 	w, secrets := canaries(c, s.suite.world, fmt.Sprintf("%s %d", s.id, o.turn), s.suite.o.Seed)
 	list := s.suite.facts.accounts(w)

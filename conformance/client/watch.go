@@ -130,6 +130,7 @@ func (s *stage) watched(ctx context.Context, judge func(*stage, []observed)) {
 		}
 		w.stage.everywhere()
 		w.log, w.results = w.stage.seen(0), w.stage.results
+		s.r.count(w.stage)
 		w.stage.close()
 	})
 	switch {
