@@ -75,13 +75,6 @@ func TestTheCorrectClientPasses(t *testing.T) {
 	}
 }
 
-// alias: until the names agree.
-var alias = map[string][]string{
-	"wire.valid": {"wire.login", "wire.call", "wire.refresh", "wire.logout"}, "wire.redirect": {"wire.redirect."},
-	"understand.tokens": {"understand.token"}, "understand.errors": {"understand.error.", "understand.refused."},
-	"life.skew": {"life.skew."},
-}
-
 // Each bug is caught by the case that names it.
 func TestEachBugIsCaught(t *testing.T) {
 	t.Parallel()
@@ -93,10 +86,7 @@ func TestEachBugIsCaught(t *testing.T) {
 		for _, system := range b.Systems {
 			t.Run(b.Name+"/"+system, func(t *testing.T) {
 				t.Parallel()
-				names := alias[b.Caught]
-				if names == nil {
-					names = []string{b.Caught}
-				}
+				names := []string{b.Caught}
 				all := os.Getenv("ALL") != ""
 				var failed, looked []string
 				caught := false

@@ -22,7 +22,7 @@ func (f *facts) lives() []*scenario {
 	add := func(name, title, law string, severity conformance.Severity, action string, needs, cause []string, run func(context.Context, *stage)) {
 		out = append(out, &scenario{
 			name: "life." + name, title: title, law: law, severity: severity, op: f.about(action),
-			needs: needs, rehearsed: true, cause: cause, run: run,
+			needs: needs, about: action, rehearsed: true, cause: cause, run: run,
 		})
 	}
 	if f.ends {
@@ -167,7 +167,7 @@ func (s *stage) expired(ctx context.Context) {
 // recovers: after an error the session can be had again, by a refresh if the
 // client has one, else by logging in.
 func (s *stage) recovers(ctx context.Context, after said) {
-	if s.r.can(driver.Renew) && len(s.suite.facts.renewals) > 0 {
+	if s.r.can(driver.Renew) && s.suite.facts.without(driver.Renew, s.suite.manner.given) == "" {
 		r, ok := s.do(ctx, driver.Step{Do: driver.Renew}, driver.Step{Do: driver.Call})
 		if !ok {
 			return

@@ -148,7 +148,7 @@ func (f *facts) races() []*scenario {
 	}
 	return []*scenario{{
 		name: "life.single-flight", title: "calls at once with an expired token lead to one refresh", law: law, severity: severity,
-		op: f.about(driver.Renew), needs: []string{driver.Login, driver.Call, driver.Renew}, rehearsed: true,
+		op: f.about(driver.Renew), needs: []string{driver.Login, driver.Call, driver.Renew}, about: driver.Renew, rehearsed: true,
 		cause: []string{"login, call", "the clock passes the end of the token", "two to four calls at once; how their refusals and the refreshes meet is enumerated, the smallest first"},
 		run:   func(ctx context.Context, s *stage) { s.lab(ctx) },
 	}}

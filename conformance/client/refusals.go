@@ -37,7 +37,7 @@ func (f *facts) refusals() []*scenario {
 				add(&scenario{
 					name: "understand.error." + r.Key, title: fmt.Sprintf("%s is raised as %s by %s", reasonWords(r.Reason), r.Key, doing(driver.Step{Do: group.action})),
 					severity: conformance.SeverityOf(r.Evidence.Part("").Level), op: op, pointer: op.Pointer + "/x-session/raises/" + escape(r.Reason), mark: r.Evidence.Part(""),
-					needs: []string{driver.Login, group.action}, rehearsed: true,
+					needs: []string{driver.Login, group.action}, about: group.action, rehearsed: true,
 					cause: []string{group.action + " is refused: " + reasonWords(r.Reason)},
 					run:   func(ctx context.Context, s *stage) { s.raised(ctx, group.action, r.Reason, r.Key) },
 				})
@@ -60,7 +60,7 @@ func (f *facts) refusals() []*scenario {
 				name:  "understand.refused." + group.action + "." + strings.Split(reason, ".")[0],
 				title: fmt.Sprintf("%s that is refused (%s) is an error, with the server's code or status", doing(driver.Step{Do: group.action}), reasonWords(reason)),
 				law:   "what the server refuses has not happened", severity: conformance.Must, op: first(group.ops),
-				needs: []string{driver.Login, group.action}, rehearsed: true, cause: []string{group.action + " is refused: " + reasonWords(reason)},
+				needs: []string{driver.Login, group.action}, about: group.action, rehearsed: true, cause: []string{group.action + " is refused: " + reasonWords(reason)},
 				run: func(ctx context.Context, s *stage) { s.refused(ctx, group.action, reason) },
 			})
 		}

@@ -78,6 +78,10 @@ func (r *Runner) Run(ctx context.Context, c *conformance.Case) conformance.Verdi
 			v.Status, v.Why = unfit.status, unfit.why
 			return v
 		}
+		if why := r.suite.facts.without(x.about, r.suite.manner.given); why != "" {
+			v.Status, v.Why = conformance.Excluded, why
+			return v
+		}
 	}
 	if err := s.open(setting{}); err != nil {
 		v.Status, v.Why = conformance.NotTestable, "no world could be made: "+err.Error()

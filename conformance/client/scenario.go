@@ -26,6 +26,9 @@ type scenario struct {
 	mark    specs.Mark
 	// needs are the actions that the client must have.
 	needs []string
+	// about is the action that it is about; what an action needs of the profile is
+	// looked at before it runs. "": none in particular.
+	about string
 	// rehearsed: it must be known how the client goes about it.
 	rehearsed bool
 	// cause says how it is brought about, a step a line.
@@ -69,6 +72,25 @@ func first(lists ...[]*specs.Operation) *specs.Operation {
 	return nil
 }
 
+// without says why an action is of no use where a login gives only some kinds of
+// token; "": it is of use.
+func (f *facts) without(action string, given []string) string {
+	ops, none := f.renewals, "no token that renews a session is issued under this profile"
+	switch action {
+	case driver.Renew:
+	case driver.Logout:
+		ops, none = f.logouts, "no token that a logout takes is issued under this profile"
+	default:
+		return ""
+	}
+	for _, op := range ops {
+		if slices.ContainsFunc(finding(op), func(kind string) bool { return slices.Contains(given, kind) }) {
+			return ""
+		}
+	}
+	return none
+}
+
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // manner is how a client goes about things: which operation it uses for what.
@@ -76,6 +98,7 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 type manner struct {
 	ops   map[string]string // by action
 	kinds []string          // of the tokens that its calls carry
+	given []string          // kinds of all tokens that a login gave
 	// renews: a call with an expired token made the client renew its session by
 	// itself.
 	renews bool
@@ -124,6 +147,9 @@ func (s *stage) learn(ctx context.Context, m *manner) bool {
 		return false
 	}
 	m.ops[driver.Login] = last(s.seen(r.from), opened)
+	for _, t := range s.tokens() {
+		m.given = append(m.given, t.Kind)
+	}
 	if r, ok = s.call(ctx); !ok {
 		return false
 	}

@@ -63,7 +63,7 @@ func (f *facts) troubles() []*scenario {
 			}
 			out = append(out, &scenario{
 				name: "trouble." + t.name + "." + action, title: t.title + " during " + doing(driver.Step{Do: action}) + ": an error in bounded time, and all is well afterwards",
-				law: t.law, severity: severity, op: f.about(action), needs: needs, rehearsed: true,
+				law: t.law, severity: severity, op: f.about(action), needs: needs, about: action, rehearsed: true,
 				cause: []string{action + ": " + t.title, "then all is well again: " + action},
 				run:   func(ctx context.Context, s *stage) { s.troubled(ctx, action, t) },
 			})

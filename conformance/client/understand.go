@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/cookiejar"
@@ -59,7 +60,7 @@ func (f *facts) understanding() []*scenario {
 		for _, action := range actions {
 			out = append(out, &scenario{
 				name: "understand." + a.name + "." + action, title: "the answer to " + doing(driver.Step{Do: action}) + " is understood with " + a.title,
-				law: a.law, severity: a.severity, op: f.about(action), needs: []string{driver.Login, driver.Call}, rehearsed: true,
+				law: a.law, severity: a.severity, op: f.about(action), needs: []string{driver.Login, driver.Call}, about: action, rehearsed: true,
 				cause: []string{"the documented answer to " + action + ", written with " + a.title},
 				run:   func(ctx context.Context, s *stage) { s.altered(ctx, action, a.alter) },
 			})
@@ -157,7 +158,7 @@ func (s *stage) altered(ctx context.Context, action, alter string) {
 	if !ok {
 		return
 	}
-	if s.fired(id) == 0 {
+	if s.fired(id) == 0 || !slices.ContainsFunc(s.seen(from), func(o observed) bool { return o.Operation == op && otherwise(o, alter) }) {
 		s.skip("this answer cannot be written so: " + lines(s.seen(from)))
 		return
 	}
@@ -170,6 +171,30 @@ func (s *stage) altered(ctx context.Context, action, alter string) {
 	if seen := s.seen(from); !slices.ContainsFunc(seen, called) {
 		s.add("wire", "a call with the token of the session", lines(seen))
 	}
+}
+
+// otherwise reports whether an answer shows an alteration, where that can be
+// told.
+func otherwise(o observed, alter string) bool {
+	body := o.AnswerBody
+	switch alter {
+	case "nulls":
+		return bytes.Contains(body, []byte("null"))
+	case "bom":
+		return bytes.HasPrefix(body, []byte("\xef\xbb\xbf"))
+	case "spaces":
+		return bytes.ContainsAny(body, "\n")
+	case "escapes":
+		return bytes.Contains(body, []byte(`\u`)) || bytes.Contains(body, []byte("&#"))
+	case "charset=iso-8859-1":
+		for name, list := range o.AnswerHeader {
+			if strings.EqualFold(name, "Content-Type") && strings.Contains(strings.ToLower(strings.Join(list, " ")), "8859") {
+				return true
+			}
+		}
+		return false
+	}
+	return true
 }
 
 func (r *Runner) can(action string) bool { return r.d != nil && r.d.About().Can(action) }

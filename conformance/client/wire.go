@@ -32,7 +32,7 @@ func (f *facts) wire() []*scenario {
 		out = append(out, &scenario{
 			name: "wire." + action, title: "what the client sends for " + doing(driver.Step{Do: action}) + " is a request of the contract, and works",
 			law: "a request has the method, path, media type and members that the contract describes", severity: conformance.Must,
-			op: f.about(action), needs: needs, cause: []string{"in a world in which nothing goes wrong: " + action},
+			op: f.about(action), needs: needs, about: action, rehearsed: action == driver.Renew || action == driver.Logout, cause: []string{"in a world in which nothing goes wrong: " + action},
 			run: func(ctx context.Context, s *stage) { s.wireOf(ctx, action) },
 		})
 	}
