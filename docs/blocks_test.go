@@ -107,7 +107,7 @@ func TestShellBlocksPrintWhatTheDocumentsShow(t *testing.T) {
 // wantTools skips a test that runs shell blocks where there is no shell.
 func wantTools(t *testing.T) {
 	t.Helper()
-	for _, tool := range []string{"bash", "curl"} {
+	for _, tool := range []string{"bash", "curl", "python3"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			if os.Getenv("CI") == "true" {
 				t.Fatal(err)
@@ -135,6 +135,7 @@ func TestEveryFlagIsInTheDocumentation(t *testing.T) {
 	for _, c := range []struct{ command, sub, file string }{
 		{"mockauth", "serve", "run-a-mock.md"},
 		{"conform", "server", "test-a-server.md"},
+		{"conform", "client", "test-a-client.md"},
 	} {
 		out, err := exec.CommandContext(t.Context(), filepath.Join(dir, c.command), c.sub, "--help").CombinedOutput()
 		if err != nil {
@@ -160,10 +161,10 @@ func TestEveryCommandOfConformIsInTheDocumentation(t *testing.T) {
 	}
 	_, list, _ := strings.Cut(string(out), "Available Commands:\n")
 	list, _, _ = strings.Cut(list, "\n\n")
-	text := read(t, "test-a-server.md")
+	text := read(t, "test-a-server.md") + read(t, "test-a-client.md")
 	for line := range strings.Lines(list) {
 		if name := strings.Fields(line)[0]; name != "help" && !strings.Contains(text, "conform "+name) {
-			t.Errorf("test-a-server.md says nothing of conform %s", name)
+			t.Errorf("neither test-a-server.md nor test-a-client.md says anything of conform %s", name)
 		}
 	}
 }
