@@ -137,6 +137,12 @@ func (b *builder) effects(op *specs.Operation, f *found) {
 			b.effect(c, w, otherAccount, 1, done)
 		}
 	}
+	for _, k := range f.order {
+		// Who asks for more may be given other tokens.
+		if c := f.by[k]; c.p.Failure == nil && c.how != "" && c.extra == nil && c.dead == nil && c.wait == 0 && len(c.p.Opens) > 0 {
+			b.fresh(c, done)
+		}
+	}
 }
 
 // writes makes the case of an operation that only writes: what another account
@@ -325,9 +331,9 @@ func (b *builder) fresh(c *candidate, done map[string]bool) {
 		return
 	}
 	op := c.request.op.Op
-	of := op.ID + " issues "
+	of := op.ID + " " + c.p.Outcome() + " issues "
 	if len(c.p.Opens) > 0 {
-		of = op.ID + " opens a session of " + factNames(c.p.Opens[0].Session.Facts) + " and issues "
+		of = op.ID + " " + c.p.Outcome() + " opens a session of " + factNames(c.p.Opens[0].Session.Facts) + " and issues "
 	}
 	if !slices.ContainsFunc(c.p.Issue, func(i *session.Issued) bool { return !done[of+i.Kind.Name] }) {
 		return

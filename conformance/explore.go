@@ -83,6 +83,7 @@ func newExplorer(c *specs.Contract, s *seed, ops map[string]*wire.Operation, set
 		return nil, err
 	}
 	e.findWays()
+	e.beside()
 	return e, nil
 }
 
@@ -283,7 +284,7 @@ func (e *explorer) findWays() {
 				if len(e.ways) >= e.mostWays() {
 					return
 				}
-				for _, c := range e.successes(w, op) {
+				for _, c := range append(e.successes(w, op), e.wishes(w, op, depth)...) {
 					if len(e.ways) >= e.mostWays() {
 						return
 					}
@@ -305,6 +306,103 @@ func (e *explorer) findWays() {
 		frontier = next
 	}
 }
+
+// wishes are log-ins that ask for more in their body, and are given other kinds of
+// token for it.
+func (e *explorer) wishes(w *way, op *specs.Operation, depth int) []*candidate {
+	if depth > 0 || e.light || !slices.ContainsFunc(op.Issues, func(i *specs.Issue) bool { return i.When != nil }) {
+		return nil
+	}
+	var out []*candidate
+	seen := map[string]bool{}
+	plain := e.successes(w, op)
+	for _, c := range plain {
+		seen[issued(c)] = true
+	}
+	like := map[string]bool{} // one of each proof is enough
+	for _, c := range plain {
+		by := c.key()
+		o, ok := c.request.body.(value.Object)
+		if !ok || like[by] || c.request.media == nil || c.request.media.Schema == nil {
+			continue
+		}
+		like[by] = true
+		for _, p := range c.request.media.Schema.Properties() {
+			if _, there := o.Get(p.Name); there || !p.Schema.Is("boolean") && len(p.Schema.Enum) == 0 {
+				continue
+			}
+			for _, v := range others(p.Schema, nil) {
+				x := e.changed(c, func(r *request) { r.set(specs.Location{Tokens: []string{p.Name}}, v) })
+				if x != nil && x.p.Failure == nil && !seen[issued(x)] {
+					seen[issued(x)] = true
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// beside finds the states in which one account has logged in and then another, so
+// that a token of the first can stand beside those of the second, where an
+// operation takes such a one.
+func (e *explorer) beside() {
+	kinds := map[string]bool{}
+	for _, op := range e.contract.Operations {
+		everyProof(op, func(p *specs.Proof) {
+			if !p.SameNone {
+				return
+			}
+			for _, b := range p.Binds {
+				for _, t := range b.Alts {
+					if t.Kind == specs.FindToken {
+						kinds[t.Token] = true
+					}
+				}
+			}
+		})
+	}
+	for _, k := range e.contract.Tokens {
+		if !kinds[k.Name] {
+			continue
+		}
+		first := slices.IndexFunc(e.ways, func(w *way) bool { return slices.Contains(w.kinds(), k.Name) })
+		if first < 0 {
+			continue
+		}
+		shapes := map[string]bool{}
+		for _, w := range slices.Clone(e.ways) {
+			if len(w.steps) != 1 || slices.Contains(w.kinds(), k.Name) || shapes[e.manner(w)] || !otherThan(e.contract, w.who, e.ways[first].who) {
+				continue
+			}
+			shapes[e.manner(w)] = true
+			before := e.ways[first].steps
+			if both, err := e.walk(slices.Concat(before, shiftSteps(w.steps, len(before)))); err == nil && len(e.ways) < e.mostWays()+maxBeside {
+				e.ways = append(e.ways, both)
+			}
+		}
+	}
+}
+
+// manner tells ways apart but for whose records their sessions hold: what else a
+// session remembers counts.
+func (e *explorer) manner(w *way) string {
+	out := append([]string{w.via}, w.kinds()...)
+	for fact := range strings.FieldsSeq(w.who) {
+		name, _, _ := strings.Cut(fact, "=")
+		f, _ := e.contract.Session.Fact(name)
+		switch {
+		case f.Record != "":
+			out = append(out, name)
+		case f.Schema != nil && f.Schema.Is("boolean"):
+			out = append(out, fact)
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// maxBeside bounds the states of two log-ins.
+const maxBeside = 8
 
 func (e *explorer) offered(w *way, op *specs.Operation) bool {
 	var ok bool

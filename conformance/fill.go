@@ -316,8 +316,16 @@ func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *sessi
 		if alt.Kind != specs.FindRecord {
 			continue
 		}
-		if x, ok := rec.Fields[alt.Field]; !ok || x == nil || rec.KeyMade && alt.Field == rec.Kind.Key {
-			continue // the server made another
+		if x, ok := rec.Fields[alt.Field]; !ok || x == nil {
+			continue
+		}
+		if rec.KeyMade && alt.Field == rec.Kind.Key {
+			// The server made another: what its answer said.
+			if s := p.told(rec); s != nil && alt.Value.Whole() != nil && len(alt.Value.Whole().Codecs) == 0 {
+				r.set(b.At, s)
+				return true
+			}
+			continue
 		}
 		if v, ok := plainField(alt.Value, role, rec); ok {
 			r.set(b.At, v)
@@ -332,6 +340,38 @@ func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *sessi
 		}
 	}
 	return false
+}
+
+// told is the slot of a record that a step made and whose key the answer told, or
+// nil.
+func (p *prover) told(rec *session.Record) *slot {
+	for i, m := range p.w.shadow.made {
+		if i >= len(p.w.steps) {
+			break
+		}
+		for as, r := range m.records {
+			if r.Kind == rec.Kind && r.Key == rec.Key && tellsKey(p.w.steps[i].request.op.Op, as, rec.Kind.Key) {
+				return &slot{kind: recordSlot, name: as, step: i + 1}
+			}
+		}
+	}
+	return nil
+}
+
+// tellsKey reports whether every answer of an operation has the key of a record that
+// it makes.
+func tellsKey(op *specs.Operation, as, key string) bool {
+	return len(op.Answers) > 0 && !slices.ContainsFunc(op.Answers, func(a *specs.Answer) bool {
+		binds := a.Binds
+		if a.Example != nil {
+			binds = slices.Concat(a.Example.Binds, binds)
+		}
+		return !slices.ContainsFunc(binds, func(b *specs.AnswerBind) bool {
+			return slices.ContainsFunc(b.Value.Refs(), func(r *specs.Ref) bool {
+				return r.At == nil && r.Root == as && (len(r.Path) == 0 || len(r.Path) == 1 && r.Path[0] == key)
+			})
+		})
+	})
 }
 
 // plainField is the value of a binding that is a record's field as it is, which

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -214,9 +215,58 @@ func (b *builder) kept(op *specs.Operation, f *found) {
 			self = x
 		}
 	}
+	b.secretsKept(op, first)
 	for _, c := range []*candidate{most, self, first} {
 		if c != nil && b.keptAfter(op, c) > 0 {
 			return
+		}
+	}
+}
+
+// maxSecrets bounds the requests of one operation whose secret is logged in with.
+const maxSecrets = 2
+
+// secretsKept makes the cases of log-ins with each secret that documented requests
+// of an operation write.
+func (b *builder) secretsKept(op *specs.Operation, first *candidate) {
+	secret := slices.ContainsFunc(op.Sets, func(s *specs.Set) bool {
+		k := b.p.Contract.Record(op.Roles[s.To])
+		return k != nil && slices.ContainsFunc(s.Values, func(v specs.NamedValue) bool { return k.Fields[v.Name].Secret })
+	})
+	if !secret || first == nil {
+		return
+	}
+	made := 0
+	for _, body := range first.e.bodies(op, nil) {
+		if body.media == nil || made >= maxSecrets {
+			continue
+		}
+		c := first.e.changed(first, func(r *request) {
+			old := r.clone()
+			r.body, r.media = body.value, body.media
+			for _, p := range first.filling.proofs {
+				for _, b := range slices.Concat(p.Binds, p.May) {
+					if v, there := old.get(b.At); there {
+						r.set(b.At, v)
+					}
+				}
+			}
+		})
+		if c == nil || c.p.Failure != nil || show(c.request.body) == show(first.request.body) {
+			continue
+		}
+		steps := append(slices.Clone(c.way.steps), b.last(c))
+		state, err := c.e.walk(steps)
+		if err != nil {
+			continue
+		}
+		for _, o := range b.p.Contract.Operations {
+			if len(o.Opens) > 0 && o != op && c.e.offered(state, o) {
+				if b.logsIn(op, c, steps, state, o) {
+					made++
+				}
+				break
+			}
 		}
 	}
 }
@@ -248,6 +298,12 @@ func (b *builder) keptAfter(op *specs.Operation, c *candidate) int {
 		if found >= maxKept || !c.e.offered(state, o) {
 			continue
 		}
+		if len(o.Opens) > 0 {
+			if b.logsIn(op, c, steps, state, o) {
+				found++
+			}
+			continue
+		}
 		before := map[string]bool{}
 		for _, x := range c.e.plain(c.way, o, maxKeptTries) {
 			before[c.e.said(x)] = true
@@ -266,6 +322,130 @@ func (b *builder) keptAfter(op *specs.Operation, c *candidate) int {
 		}
 	}
 	return found
+}
+
+// logsIn makes the case of a log-in with what one request wrote, if need be after
+// another one that brings it into force. It reports whether there is one.
+func (b *builder) logsIn(op *specs.Operation, c *candidate, steps []*step, state *way, login *specs.Operation) bool {
+	try := func(steps []*step, w *way) bool {
+		for _, g := range c.e.touching(w, login, c) {
+			x, before := c.e.tryIn(w, g), c.e.tryIn(c.way, g)
+			if x == nil || x.p.Failure != nil || before != nil && before.p.Failure == nil && c.e.said(before) == c.e.said(x) {
+				continue
+			}
+			cs := b.caseOf(append(slices.Clone(steps), x.step("")), x, "law", fmt.Sprintf("%s takes what %s wrote", login.ID, op.ID), setLinks(op)...)
+			cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
+			b.add(cs, op.ID, "law.written-is-kept", slug(login.ID))
+			return true
+		}
+		return false
+	}
+	if try(steps, state) {
+		return true
+	}
+	if len(op.Creates) == 0 {
+		return false
+	}
+	for _, o := range b.p.Contract.Operations {
+		if o == op || len(o.Sets) == 0 || !c.e.offered(state, o) {
+			continue
+		}
+		for _, g := range append(b.aimed(state, o), c.e.touching(state, o, c)...) {
+			x := c.e.tryIn(state, g)
+			if x == nil || x.p.Failure != nil {
+				continue
+			}
+			for _, y := range append([]*candidate{x}, c.e.otherMembers(x)...) {
+				further := append(slices.Clone(steps), y.step(""))
+				if w, err := c.e.walk(further); err == nil && try(further, w) {
+					return true
+				}
+			}
+			break
+		}
+	}
+	return false
+}
+
+// otherMembers are requests that succeed with another value of one member that
+// decides: a number, a choice, a yes or no.
+func (e *explorer) otherMembers(c *candidate) []*candidate {
+	if _, ok := c.request.body.(value.Object); !ok || c.request.media == nil || c.request.media.Schema == nil {
+		return nil
+	}
+	var out []*candidate
+	for _, p := range c.request.media.Schema.Properties() {
+		if len(p.Schema.Enum) == 0 && !p.Schema.Is("integer") && !p.Schema.Is("boolean") {
+			continue
+		}
+		for _, v := range others(p.Schema, nil) {
+			x := e.changed(c, func(r *request) { r.set(specs.Location{Tokens: []string{p.Name}}, v) })
+			if x != nil && x.p.Failure == nil {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
+}
+
+// aimed are requests of an operation that are known to succeed without a log-in
+// before, and speak now of a record that a step has made.
+func (b *builder) aimed(state *way, op *specs.Operation) []*filling {
+	var out []*filling
+	for _, y := range b.found[op.ID].bases() {
+		if len(y.way.steps) > 0 {
+			continue
+		}
+		secret := map[string]bool{} // roles that prove themselves
+		everyProof(op, func(p *specs.Proof) {
+			for _, x := range p.Binds {
+				for _, t := range x.Alts {
+					secret[t.Role] = secret[t.Role] || t.Secret
+				}
+			}
+		})
+		state.shadow.store.Update(func(tx session.Tx) {
+			pr := &prover{w: state, op: y.request.op, tx: tx, most: maxFilled}
+			for _, p := range y.filling.proofs {
+				for _, x := range p.Binds {
+					if len(x.Alts) == 0 || x.Alts[0].Kind != specs.FindRecord || secret[x.Alts[0].Role] {
+						continue
+					}
+					for _, r := range tx.Records(x.Alts[0].Record) {
+						g := y.filling.clone()
+						g.r = y.request.clone()
+						if r.Made && pr.field(g.r, x, x.Alts[0].Role, r) {
+							g.role(x.Alts[0].Role, r)
+							out = append(out, g)
+						}
+					}
+				}
+			}
+		})
+		if len(out) > 0 {
+			break
+		}
+	}
+	return out
+}
+
+// touching are requests of an operation that speak of a record that another
+// request speaks of or has made.
+func (e *explorer) touching(w *way, op *specs.Operation, c *candidate) []*filling {
+	var out []*filling
+	for _, g := range e.listing(w, op, maxCandidates).fillings {
+		for _, r := range g.roles {
+			named := r.Made
+			for _, o := range c.filling.roles {
+				named = named || o.Kind == r.Kind && o.Key == r.Key
+			}
+			if named && len(out) < maxKeptTries {
+				out = append(out, g)
+				break
+			}
+		}
+	}
+	return out
 }
 
 // maxReaders bounds the operations that are asked whether they show a write.

@@ -139,14 +139,19 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 	if err != nil {
 		return false
 	}
-	last := right
-	for _, pr := range b.sortedProbes(b.e, w) {
-		last = append(last, pr.c) // where anybody is answered, another one shows whether the session goes on
-	}
-	for _, c := range last {
+	for _, c := range right {
 		x := b.e.tryIn(state, c.filling)
-		if x == nil || x.p.Failure != nil || !b.e.tellsEnd(x) {
+		if x == nil || x.p.Failure != nil {
 			continue
+		}
+		if !b.e.tellsEnd(x) {
+			// Whoever has lost the session is answered, too: another one shows it.
+			for _, pr := range b.sortedProbes(b.e, w) {
+				if y := b.e.tryIn(state, pr.c.filling); y != nil && y.p.Failure == nil && len(pr.c.p.Ends)+len(pr.c.p.Consume) == 0 && b.e.tellsEnd(y) {
+					steps = append(steps, judgedStep(y, "see that the session goes on", lawOf(nothingChanged)))
+					break
+				}
+			}
 		}
 		cs := b.caseOf(append(steps, x.step("")), x, "law", op.ID+" takes no bad token, and a good one after each of them", lawOf(nothingChanged))
 		cs.Operation, cs.Method, cs.Path = op.ID, op.Method, op.Path
@@ -191,6 +196,17 @@ func (e *explorer) wrongMembers(c *candidate) []deviation {
 			}
 		}
 	}
+	for _, n := range nodes[1:] {
+		out = append(out, deviation{"with what another form of the body has, too", func(r *request) {
+			for _, name := range n.Required {
+				if v, ok := e.plausible(n.Property(name)); ok {
+					if _, there := r.get(specs.Location{In: specs.InBody, Tokens: []string{name}}); !there {
+						r.set(specs.Location{Tokens: []string{name}}, v)
+					}
+				}
+			}
+		}})
+	}
 	return out
 }
 
@@ -205,7 +221,10 @@ func (e *explorer) changed(c *candidate, apply func(*request)) *candidate {
 // carriesLive reports whether a request has a token in it that lives: one that is
 // due there, or another one.
 func (e *explorer) carriesLive(c *candidate) bool {
-	return slices.ContainsFunc(e.tokens(c), func(t placed) bool { return t.slot.change == nil && !e.isDead(c, t.slot) })
+	unread := c.request.raw != nil || c.request.contentType != nil
+	return slices.ContainsFunc(e.tokens(c), func(t placed) bool {
+		return t.slot.change == nil && !(unread && t.bind.At.In == specs.InBody) && !e.isDead(c, t.slot)
+	})
 }
 
 // deadEverywhere makes the cases of an operation that is called with a token
@@ -373,10 +392,8 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 	if err != nil || !done.success {
 		return false
 	}
-	if !b.unlike(state, otherwise) {
-		return false // it would have done nothing
-	}
-	if b.undoneThen(op, r, refused, state, otherwise) {
+	// If the states are alike it would have done nothing.
+	if b.unlike(state, otherwise) && b.undoneThen(op, r, refused, state, otherwise) {
 		return true
 	}
 	// What it was asked to end may be somebody else's.

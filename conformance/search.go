@@ -166,7 +166,17 @@ func (e *explorer) search(op *specs.Operation) *found {
 		e.alternatives(f, c)
 		e.options(f, c)
 	}
-	e.shows(f, bases)
+	e.shows(f, op, bases)
+	seen := map[string]bool{}
+	for _, c := range bases {
+		e.tolerated(f, c, seen)
+	}
+	for _, c := range f.bases()[len(bases):] {
+		// Of the others only places of tokens count that are not looked at yet.
+		if e.tolerated(f, c, seen) && !e.light {
+			e.deadTokens(f, c)
+		}
+	}
 	if !e.light {
 		e.pairs(f, op, bases)
 	}
@@ -210,6 +220,62 @@ func (e *explorer) offers(op *specs.Operation, p *specs.Proof) bool {
 	s := e.empty.shadow
 	s.store.Update(func(tx session.Tx) { ok = s.machine.Offers(op, p, session.Moment{Now: s.now, Tx: tx}) })
 	return ok
+}
+
+// tolerated tries a request again with tokens that are none, where it succeeds all
+// the same. It reports whether a token stands where none of those in seen does.
+func (e *explorer) tolerated(f *found, c *candidate, seen map[string]bool) bool {
+	fresh := false
+	for _, p := range c.filling.proofs {
+		for _, a := range p.Also {
+			if a.Optional && len(a.Tolerate) > 0 {
+				e.uninvited(f, c, a, seen)
+			}
+		}
+	}
+	for _, t := range e.tokens(c) {
+		key := t.bind.Pointer + " " + t.slot.name
+		if seen[key] {
+			continue
+		}
+		seen[key], fresh = true, true
+		forgiving := false
+		everyProof(c.request.op.Op, func(p *specs.Proof) {
+			forgiving = forgiving || len(p.Tolerate) > 0 && slices.Contains(p.Binds, t.bind)
+		})
+		if !forgiving {
+			continue
+		}
+		e.deviateToken(c, t.bind, t.slot, func(how string, apply func(*request)) {
+			if x := e.changed(c, apply); x != nil && x.p.Failure == nil {
+				x.tag, x.how = "though "+how, how
+				f.add(x)
+			}
+		})
+	}
+	return fresh
+}
+
+// uninvited tries a request with a text that is no token, at a place where none need
+// stand.
+func (e *explorer) uninvited(f *found, c *candidate, p *specs.Proof, seen map[string]bool) {
+	for _, b := range p.Binds {
+		if _, there := c.request.get(b.At); there || seen[b.Pointer] || len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindToken {
+			continue
+		}
+		seen[b.Pointer] = true
+		try := func(how string, v any) {
+			how += " in " + b.At.Describe()
+			if x := e.changed(c, func(r *request) { r.set(b.At, v) }); x != nil && x.p.Failure == nil {
+				x.tag, x.how = "though "+how, how
+				f.add(x)
+			}
+		}
+		try("with what is no token", notAToken)
+		if v, ok := e.neverIssued(e.contract.Token(b.Alts[0].Token), &slot{}); ok {
+			try("with a token that was never issued", v)
+		}
+	}
 }
 
 // everything tries a request that writes with each member that its body can have
@@ -331,7 +397,9 @@ func (e *explorer) options(f *found, c *candidate) {
 			continue
 		}
 		if slices.ContainsFunc(p.May, func(b *specs.RequestBind) bool { _, there := c.request.get(b.At); return there }) {
-			continue
+			if c = e.without(c, p.May); c == nil {
+				return
+			}
 		}
 		var in []*filling
 		c.way.shadow.store.Update(func(tx session.Tx) {
@@ -364,6 +432,40 @@ func (e *explorer) options(f *found, c *candidate) {
 	}
 }
 
+// without is a request that succeeds without what it may have beside a proof: as
+// whoever can be logged in instead; nil: there is none.
+func (e *explorer) without(c *candidate, list []*specs.RequestBind) *candidate {
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	for _, b := range list {
+		g.r.drop(b.At)
+	}
+	for _, w := range e.ways {
+		if len(w.holds) == 0 {
+			continue
+		}
+		x := e.tryIn(w, g)
+		if x == nil || x.p.Failure != nil {
+			continue
+		}
+		// The session speaks for itself.
+		x.filling.roles = map[string]*session.Record{}
+		w.shadow.store.Update(func(tx session.Tx) {
+			pr := &prover{w: w, op: c.request.op, tx: tx, most: maxFilled}
+			for _, t := range e.tokens(x) {
+				if thing, err := w.shadow.thing(t.slot, tx); err == nil {
+					if tok, ok := thing.(*session.Token); ok {
+						x.filling.session = tok.Session
+						pr.facts(x.filling)
+					}
+				}
+			}
+		})
+		return x
+	}
+	return nil
+}
+
 // opened is what the sessions remember that a request opens.
 func opened(c *candidate) string {
 	out := make([]string, len(c.p.Opens))
@@ -375,7 +477,7 @@ func opened(c *candidate) string {
 
 // shows tries a request that reads as whoever else is logged in, if that shows a
 // member that no other has shown.
-func (e *explorer) shows(f *found, bases []*candidate) {
+func (e *explorer) shows(f *found, op *specs.Operation, bases []*candidate) {
 	seen := map[string]bool{}
 	members := func(c *candidate) []string {
 		var out []string
@@ -389,11 +491,8 @@ func (e *explorer) shows(f *found, bases []*candidate) {
 				return
 			}
 			_, node, _ := c.request.op.Media(p.Decision, status, p.typ)
-			r := p.Render(status, node)
-			for _, b := range r.Bound {
-				if v, ok := value.Lookup(r.Body, b.Tokens); ok && v != nil {
-					out = append(out, p.Outcome()+" "+value.Pointer(b.Tokens...))
-				}
+			for _, at := range membersOf(p.Render(status, node).Body, "") {
+				out = append(out, p.Outcome()+" "+at)
 			}
 		})
 		return out
@@ -415,7 +514,9 @@ func (e *explorer) shows(f *found, bases []*candidate) {
 			}
 			x := e.tryIn(w, c.filling)
 			if x == nil || x.p.Failure != nil {
-				continue
+				if x = e.anyIn(w, op); x == nil {
+					continue
+				}
 			}
 			for _, m := range members(x) {
 				if !seen[m] {
@@ -428,6 +529,40 @@ func (e *explorer) shows(f *found, bases []*candidate) {
 			}
 		}
 	}
+}
+
+// anyIn is the first request of an operation that succeeds in the state of a way, if
+// it names a record itself; nil: there is none.
+func (e *explorer) anyIn(w *way, op *specs.Operation) *candidate {
+	if !slices.ContainsFunc(e.contract.Records, func(k *specs.RecordKind) bool { return names(op, k.Name) }) {
+		return nil
+	}
+	for c := range e.each(w, op, nil) {
+		if c.p.Failure == nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// membersOf are the pointers of what a value has, each element of a list as the
+// first.
+func membersOf(v any, at string) []string {
+	var out []string
+	switch v := v.(type) {
+	case value.Object:
+		for _, m := range v {
+			out = append(out, membersOf(m.Value, at+value.Pointer(m.Name))...)
+		}
+	case []any:
+		for _, x := range v {
+			out = append(out, membersOf(x, at+"/0")...)
+		}
+	case nil:
+	default:
+		out = append(out, at)
+	}
+	return out
 }
 
 // otherKinds tries the other kinds of token that a place takes, and the other ways
@@ -759,8 +894,10 @@ func (e *explorer) enders(w *way) []*candidate {
 
 // revoked tries a request after each operation that ends its token.
 func (e *explorer) revoked(f *found, c *candidate, t placed) {
+	// Whoever names a session beside the token names one that lives on.
+	c, before := e.namingAnother(c)
 	for _, end := range e.enders(c.way) {
-		x := e.afterOnly(c, "after "+end.request.op.Op.ID, end.step(""))
+		x := e.afterOnly(c, "after "+end.request.op.Op.ID, append(before[:len(before):len(before)], end.step(""))...)
 		if x != nil && x.p.Failure == nil && e.isDead(x, t.slot) {
 			x.tag = "though token.revoked." + t.slot.name + " in " + t.bind.At.Describe()
 		}
@@ -775,6 +912,91 @@ func (e *explorer) revoked(f *found, c *candidate, t placed) {
 			return
 		}
 	}
+}
+
+// namingAnother is a request that names a session, so that it names that of a
+// further log-in, and the steps of that. Any other request is what it is.
+func (e *explorer) namingAnother(c *candidate) (*candidate, []*step) {
+	var places []specs.Location
+	for _, p := range c.filling.proofs {
+		for _, b := range p.Binds {
+			places = append(places, b.At)
+		}
+		for _, x := range p.Each {
+			places = append(places, x.At)
+		}
+	}
+	places = slices.DeleteFunc(places, func(at specs.Location) bool {
+		v, _ := c.request.get(at)
+		return !hasSession(v)
+	})
+	if len(places) == 0 || len(c.way.steps) == 0 {
+		return c, nil
+	}
+	before := shiftSteps(c.way.steps, len(c.way.steps))
+	w, err := e.then(c.way, before...)
+	if err != nil {
+		return c, nil
+	}
+	known := map[string]bool{}
+	for _, s := range c.way.sessions {
+		known[s.id] = true
+	}
+	other := slices.IndexFunc(w.sessions, func(s held) bool { return !known[s.id] })
+	if other < 0 {
+		return c, nil
+	}
+	g := c.filling.clone()
+	g.r = c.request.clone()
+	for _, at := range places {
+		v, _ := c.request.get(at)
+		g.r.set(at, namingInstead(v, w.sessions[other].slot))
+	}
+	x := e.tryIn(w, g)
+	if x == nil || x.p.Failure != nil {
+		return c, nil
+	}
+	y := *x
+	y.way = c.way // the steps are said apart
+	return &y, before
+}
+
+// hasSession reports whether a value speaks of a session somewhere.
+func hasSession(v any) bool {
+	switch v := v.(type) {
+	case *slot:
+		return v.kind == sessionSlot
+	case value.Object:
+		return slices.ContainsFunc(v, func(m value.Member) bool { return hasSession(m.Value) })
+	case []any:
+		return slices.ContainsFunc(v, hasSession)
+	}
+	return false
+}
+
+// namingInstead is a value that speaks of another session.
+func namingInstead(v any, other *slot) any {
+	switch v := v.(type) {
+	case *slot:
+		if v.kind == sessionSlot {
+			s := *other
+			s.value, s.root = v.value, v.root
+			return &s
+		}
+	case value.Object:
+		out := slices.Clone(v)
+		for i := range out {
+			out[i].Value = namingInstead(out[i].Value, other)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = namingInstead(v[i], other)
+		}
+		return out
+	}
+	return v
 }
 
 // strangers tries a request in which one token is that of another session.

@@ -108,6 +108,9 @@ func (s *shadow) fill(tx session.Tx) filler {
 				out = t.ID
 			case *session.Record:
 				out = t.Key
+				if v, ok := t.Fields[t.Kind.Key]; ok && v != nil {
+					out = v // with its type
+				}
 			}
 		}
 		if x.change != nil {

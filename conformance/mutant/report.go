@@ -20,7 +20,10 @@ func WriteText(w io.Writer, reports ...*Report) error {
 			writeTally(&b, t)
 		}
 		if len(r.Dormant) > 0 {
-			fmt.Fprintf(&b, "  %d more are left out: nobody can see them (why: --json)\n", len(r.Dormant))
+			fmt.Fprintf(&b, "  %d more are left out: nobody can see them (which: --json)\n", len(r.Dormant))
+			for _, why := range whys(r.Dormant) {
+				fmt.Fprintf(&b, "      %d: %s\n", why.n, why.words)
+			}
 		}
 		for _, s := range heaviestFirst(r.Survivors) {
 			fmt.Fprintf(&b, "  ✗ %s %s\n      %s\n      %s%s\n", s.Severity, s.Name, s.Says, place(s), s.tail())
@@ -43,6 +46,26 @@ func WriteText(w io.Writer, reports ...*Report) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// why is a reason for which nobody can see some mutants.
+type why struct {
+	words string
+	n     int
+}
+
+// whys are the reasons, the most frequent first.
+func whys(list []Dormant) []why {
+	var out []why
+	for _, d := range list {
+		i := slices.IndexFunc(out, func(w why) bool { return w.words == d.Why })
+		if i < 0 {
+			out, i = append(out, why{d.Why, 0}), len(out)
+		}
+		out[i].n++
+	}
+	slices.SortStableFunc(out, func(a, b why) int { return b.n - a.n })
+	return out
 }
 
 func writeTally(b *strings.Builder, t Tally) {
