@@ -118,6 +118,9 @@ func (r *Runner) lacks(ctx context.Context, x *scenario) string {
 	if driver.OneShot(d) && x.group() == "life" && !r.suite.o.Watch {
 		return "a command that is run as a whole has no session to go on with; a driver does: conform client --driver"
 	}
+	if driver.OneShot(d) && strings.HasPrefix(x.name, "understand.error.") {
+		return "a command says nothing of an error but its exit status; a driver does: conform client --driver"
+	}
 	for _, need := range x.needs {
 		if !d.About().Can(need) {
 			return fmt.Sprintf("the client does not have this: %s is not among what its driver does", need)
