@@ -30,6 +30,8 @@ type Expr struct {
 	Pointer string // where it stands
 	Line    int
 
+	simple  sync.Once
+	quick   quick // nil: only the program will do
 	once    sync.Once
 	program *vm.Program
 	err     error
@@ -58,16 +60,32 @@ func (e *Expr) compile() error {
 // Eval computes the expression. An operation on a missing value is an error;
 // Holds treats it as false.
 func (e *Expr) Eval(s Scope) (out any, err error) {
+	e.simple.Do(func() { e.quick = quicken(e.Src) })
+	if e.quick == nil {
+		return e.run(s)
+	}
+	defer recovered(&out, &err)
+	if v, ok := e.quick(s); ok {
+		return unbox(v), nil
+	}
+	return e.run(s)
+}
+
+// recovered turns a panic into an error: expr promises not to panic, but its
+// built-ins have (take with a negative count); a contract must never end the
+// server.
+func recovered(out *any, err *error) {
+	if p := recover(); p != nil {
+		*out, *err = nil, fmt.Errorf("%v", p)
+	}
+}
+
+// run computes the expression with expr's machine.
+func (e *Expr) run(s Scope) (out any, err error) {
 	if err := e.compile(); err != nil {
 		return nil, err
 	}
-	// expr promises not to panic, but its built-ins have (take with a negative
-	// count); a contract must never end the server.
-	defer func() {
-		if p := recover(); p != nil {
-			out, err = nil, fmt.Errorf("%v", p)
-		}
-	}()
+	defer recovered(&out, &err)
 	machine, _ := e.vms.Get().(*vm.VM)
 	if machine == nil {
 		machine = &vm.VM{}
