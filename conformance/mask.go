@@ -22,6 +22,7 @@ const wholeWord = 4
 type Masker struct {
 	mu    sync.RWMutex
 	known map[string]bool
+	fresh []string // that are known, and not yet in what follows
 	tree  tree
 	short map[string]bool // whole words
 }
@@ -42,6 +43,20 @@ func (m *Masker) Add(secrets ...string) {
 			continue
 		}
 		m.known[s] = true
+		m.fresh = append(m.fresh, s)
+	}
+}
+
+// look takes the read lock, once the forms of all that is known can be found: they
+// are worked out when a text is masked, which in most cases none is.
+func (m *Masker) look() {
+	m.mu.RLock()
+	if len(m.fresh) == 0 {
+		return
+	}
+	m.mu.RUnlock()
+	m.mu.Lock()
+	for _, s := range m.fresh {
 		for _, form := range secret.Forms(s) {
 			if len(form) < wholeWord {
 				m.short[form] = true
@@ -50,6 +65,9 @@ func (m *Masker) Add(secrets ...string) {
 			}
 		}
 	}
+	m.fresh = nil
+	m.mu.Unlock()
+	m.mu.RLock()
 }
 
 // AddBasic makes a user's password known, alone and as Basic credentials (RFC
@@ -66,7 +84,7 @@ func (m *Masker) Text(s string) string {
 	if s == "" {
 		return s
 	}
-	m.mu.RLock()
+	m.look()
 	defer m.mu.RUnlock()
 	s = m.plain(s)
 	return secret.Escaped(s, Masked, func(piece string) bool { return m.plain(piece) != piece })

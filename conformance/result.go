@@ -114,7 +114,7 @@ type Verdict struct {
 	Why        string     `json:"why,omitempty"`
 	Mismatches []Mismatch `json:"mismatches,omitempty"`
 	// Exchanges are all requests and answers, the judged one last. Secrets are
-	// masked.
+	// masked. With Options.Brief, a case that passed has none.
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 	Known     *KnownCase `json:"known,omitempty"`
 	// Seconds that it took.

@@ -22,6 +22,10 @@ type Options struct {
 	Known []KnownCase
 	// Ledger is where sessions are registered while they are open; nil: nowhere.
 	Ledger *Ledger
+	// Brief leaves the exchanges out of the verdicts on cases that passed: writing
+	// and masking them is a tenth of what a run costs, and whoever shows only what
+	// went wrong does not look at them.
+	Brief bool
 	// Process of Processes that run the same plan side by side, from 1. Each takes
 	// accounts of its own where the target has enough.
 	Process, Processes int
@@ -120,6 +124,8 @@ type run struct {
 	shadow *shadow
 	world  *World
 	v      Verdict
+	// sent are the exchanges so far, as they went over the wire.
+	sent []sent
 	// answers are those of all steps, for cases that compare them.
 	answers []*answer
 	opened  map[string]bool // sessions that were registered
@@ -166,6 +172,9 @@ func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 		if r.options.Known[i].ID == c.ID {
 			x.v = Excuse(x.v, r.options.Known[i], r.options.Now())
 		}
+	}
+	if x.v.Status != Passed || !r.options.Brief {
+		x.v.Exchanges = x.exchanges()
 	}
 	return x.v
 }
@@ -252,8 +261,6 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	if x.turned(st, out) {
 		return false
 	}
-	ex := Exchange{Purpose: st.purpose, Operation: st.request.op.Op.ID, Wanted: st.outcome, Request: x.requestMessage(out)}
-	ex.Curl = x.curl(st, out)
 	var reply *Reply
 	accepted := 1
 	if st.parallel {
@@ -262,11 +269,11 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		reply, err = x.r.client.Do(ctx, out.http)
 	}
 	if err != nil {
-		ex.Error = x.r.mask.Text(err.Error())
-		x.v.Exchanges = append(x.v.Exchanges, ex)
+		said := x.r.mask.Text(err.Error())
+		x.sent = append(x.sent, sent{st: st, out: out, err: said})
 		if last && ctx.Err() == nil {
 			x.v.Status = Failed
-			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer (" + st.outcome + ")", Got: ex.Error, Severity: x.c.Severity, Rule: x.c.Rule})
+			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer (" + st.outcome + ")", Got: said, Severity: x.c.Severity, Rule: x.c.Rule})
 			return false
 		}
 		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") got no answer", err)
@@ -282,9 +289,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	for i := range c.out {
 		c.out[i].Wanted, c.out[i].Got = x.shown(c.out[i].Wanted), x.shown(c.out[i].Got)
 	}
-	ex.Seconds = reply.Took.Seconds()
-	ex.Response = x.responseMessage(reply)
-	x.v.Exchanges = append(x.v.Exchanges, ex)
+	x.sent = append(x.sent, sent{st: st, out: out, reply: reply})
 	x.register(ctx)
 	if x.moot != "" {
 		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(x.moot)
@@ -500,54 +505,3 @@ func (x *run) end(ctx context.Context) {
 	x.closeSessions(ctx)
 	x.keep()
 }
-
-func (x *run) requestMessage(o *outgoing) Message {
-	m := Message{Method: o.http.Method, URL: x.r.mask.Text(o.http.URL.String())}
-	m.Headers = x.fields(o.http.Header)
-	m.Body, m.Cut = x.r.mask.Cut(string(o.raw), maxShown)
-	return m
-}
-
-func (x *run) responseMessage(r *Reply) *Message {
-	m := &Message{Status: r.Status, Headers: x.fields(r.Header)}
-	m.Body, m.Cut = x.r.mask.Cut(string(r.Body), maxShown)
-	return m
-}
-
-// maxShown bounds the bytes of a body that reports show.
-const maxShown = 16 << 10
-
-func (x *run) fields(h map[string][]string) []Field {
-	names := make([]string, 0, len(h))
-	for n := range h {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	var out []Field
-	for _, n := range names {
-		for _, v := range h[n] {
-			out = append(out, Field{n, x.r.mask.Text(v)})
-		}
-	}
-	return out
-}
-
-// curl is the line that repeats a request; secrets are masked in it.
-func (x *run) curl(_ *step, o *outgoing) string {
-	var b strings.Builder
-	b.WriteString("curl -i -X " + o.http.Method + " " + quote(x.r.mask.Text(o.http.URL.String())))
-	for _, f := range x.fields(o.http.Header) {
-		b.WriteString(" -H " + quote(f.Name+": "+f.Value))
-	}
-	if len(o.raw) > 0 {
-		body, cut := x.r.mask.Cut(string(o.raw), 2000)
-		if cut {
-			body += "…"
-		}
-		b.WriteString(" --data-binary " + quote(body))
-	}
-	return b.String()
-}
-
-// quote makes a text one word of a POSIX shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

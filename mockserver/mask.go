@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/secret"
@@ -31,9 +32,9 @@ const shortSecret = 8
 // where they stand in base64 or escaped. Names decide nothing: a secret stays
 // one wherever it is repeated.
 type masker struct {
-	long  *strings.Replacer // wherever they stand
-	forms []string          // the same, longest first, for texts that were cut
-	short map[string]bool   // whole words
+	long  *replacer       // wherever they stand
+	forms []string        // the same, longest first, for texts that were cut
+	short map[string]bool // whole words
 	known func(word string) bool
 	next  *masker // looks after this one: what all exchanges share
 }
@@ -56,12 +57,35 @@ func newMasker(secrets []string, known func(string) bool, next *masker) *masker 
 		return strings.Compare(a, b)
 	})
 	m.forms = slices.Compact(m.forms)
-	pairs := make([]string, 0, 2*len(m.forms))
-	for _, s := range m.forms {
-		pairs = append(pairs, s, masked)
-	}
-	m.long = strings.NewReplacer(pairs...)
+	m.long = &replacer{forms: m.forms}
 	return m
+}
+
+// replacer masks forms wherever they stand in a text. A strings.Replacer is built
+// for it once there is something to replace: each refusal has a masker of its
+// own, and most of what is said of refusals holds no secret.
+type replacer struct {
+	forms []string
+	build sync.Once
+	built *strings.Replacer
+}
+
+// searched is how many forms are looked for one by one. Above that the replacer
+// is quicker, which looks for all at once.
+const searched = 24
+
+func (r *replacer) replace(s string) string {
+	if len(r.forms) <= searched && !slices.ContainsFunc(r.forms, func(f string) bool { return strings.Contains(s, f) }) {
+		return s
+	}
+	r.build.Do(func() {
+		pairs := make([]string, 0, 2*len(r.forms))
+		for _, f := range r.forms {
+			pairs = append(pairs, f, masked)
+		}
+		r.built = strings.NewReplacer(pairs...)
+	})
+	return r.built.Replace(s)
 }
 
 func isWord(r rune) bool {
@@ -111,7 +135,7 @@ func (m *masker) wordless() *masker {
 // plain masks what stands in the text as it is.
 func (m *masker) plain(s string) string {
 	for x := m; x != nil; x = x.next {
-		s = x.long.Replace(s)
+		s = x.long.replace(s)
 	}
 	var b strings.Builder
 	for s != "" {

@@ -73,7 +73,9 @@ func (a *app) work(ctx context.Context, args []string, f runFlags, stdin io.Read
 	if err != nil {
 		return refuse(err)
 	}
-	options := conformance.Options{Strict: aims[0].strict(f), Process: process, Processes: processes}
+	// A known failure that passes is shown, and only the parent knows which.
+	brief := f.brief() && f.known == "" && aims[0].file == nil
+	options := conformance.Options{Strict: aims[0].strict(f), Brief: brief, Process: process, Processes: processes}
 	path := f.ledger
 	if path != "" {
 		path += fmt.Sprintf(".%d", process)

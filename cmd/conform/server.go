@@ -169,6 +169,9 @@ func (f *runFlags) check() error {
 	return nil
 }
 
+// brief reports whether nobody looks at the exchanges of what passed.
+func (f *runFlags) brief() bool { return f.report == "" && !f.json && !f.verbose }
+
 // readKnown reads the known failures: the flag's, else the target file's.
 func (f *runFlags) readKnown(aims []*aim) ([]conformance.KnownCase, error) {
 	if f.known != "" {
@@ -291,7 +294,7 @@ func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (in
 	if len(p.chosen) == 0 {
 		return exitNothing, nil, errors.New("there is no case: nothing of this contract can be checked without accounts. Say who may log in: conform init begins a target file")
 	}
-	options := conformance.Options{Strict: p.strict(f), Known: p.known}
+	options := conformance.Options{Strict: p.strict(f), Known: p.known, Brief: f.brief()}
 	if f.processes == 1 {
 		if options.Ledger, err = a.openLedger(p.aim, f.ledger); err != nil {
 			return exitUsage, nil, err

@@ -31,18 +31,20 @@ func Forms(s string) []string {
 		return nil
 	}
 	out := []string{s}
-	for _, u := range []string{url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(url.QueryEscape(s), "+", "%20")} {
-		out = append(out, u, lowerHex(u))
+	if !bare(s) {
+		for _, u := range []string{url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(url.QueryEscape(s), "+", "%20")} {
+			out = append(out, u, lowerHex(u))
+		}
+		if j, err := json.Marshal(s); err == nil {
+			t := string(j[1 : len(j)-1])
+			out = append(out, t, asciiJSON(s), strings.ReplaceAll(asciiJSON(s), "/", `\/`))
+		}
+		var x strings.Builder
+		if xml.EscapeText(&x, []byte(s)) == nil {
+			out = append(out, x.String())
+		}
+		out = append(out, html.EscapeString(s))
 	}
-	if j, err := json.Marshal(s); err == nil {
-		t := string(j[1 : len(j)-1])
-		out = append(out, t, asciiJSON(s), strings.ReplaceAll(asciiJSON(s), "/", `\/`))
-	}
-	var x strings.Builder
-	if xml.EscapeText(&x, []byte(s)) == nil {
-		out = append(out, x.String())
-	}
-	out = append(out, html.EscapeString(s))
 	if len(s) >= 3 { // shorter ones are two letters in base64, which is no trace
 		out = append(out, base64.RawURLEncoding.EncodeToString([]byte(s)), base64.RawStdEncoding.EncodeToString([]byte(s)))
 	}
@@ -52,6 +54,18 @@ func Forms(s string) []string {
 	}
 	slices.Sort(out[1:])
 	return append(out[:1], slices.DeleteFunc(slices.Compact(out[1:]), func(f string) bool { return f == s })...)
+}
+
+// bare reports whether no spelling of a text but base64 changes anything in it:
+// most tokens are made of such characters alone (RFC 3986, section 2.3).
+func bare(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~') {
+			return false
+		}
+	}
+	return true
 }
 
 // within are the characters that s alone decides in the base64 of a text that

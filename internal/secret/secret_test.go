@@ -26,6 +26,19 @@ func TestTheFormsOfASecret(t *testing.T) {
 	}
 }
 
+func TestATokenOfBareCharactersIsSpeltAsItIsAndInBase64(t *testing.T) {
+	t.Parallel()
+	got := secret.Forms("abc-DEF_0.9~")
+	for _, f := range got[1:] {
+		if strings.ContainsAny(f, ".~%&\\") {
+			t.Errorf("%s is a spelling of it", f)
+		}
+	}
+	if got[0] != "abc-DEF_0.9~" || !slices.Contains(got, "YWJjLURFRl8wLjl-") && !slices.Contains(got, "YWJjLURFRl8wLjl+") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestEscapedReadsWhatAPieceSays(t *testing.T) {
 	t.Parallel()
 	hides := func(said string) bool { return strings.Contains(said, "secret") }
