@@ -175,25 +175,27 @@ func (r *Runner) Close(context.Context) int {
 // exchanges are those that the mock saw, for reports: masked.
 func (s *stage) exchanges() []conformance.Exchange {
 	var out []conformance.Exchange
-	log := s.seen(0)
-	for i, o := range log {
-		if i >= 40 {
+	for i, o := range s.seen(0) {
+		if i == mostShown {
 			break
 		}
-		out = append(out, s.exchange(o))
+		out = append(out, s.exchange(i, o))
 	}
 	return out
 }
 
+// mostShown bounds the exchanges that reports show.
+const mostShown = 40
+
 // maxShown bounds the bytes of a body that reports show.
 const maxShown = 16 << 10
 
-func (s *stage) exchange(o observed) conformance.Exchange {
-	e := conformance.Exchange{Purpose: s.purpose(o), Operation: o.Operation, Wanted: line(o)}
+func (s *stage) exchange(i int, o observed) conformance.Exchange {
+	e := conformance.Exchange{Purpose: s.purpose(i, o), Operation: o.Operation, Wanted: line(o)}
 	e.Request = conformance.Message{Method: o.Method, URL: s.mask.Text(o.URL), Headers: s.fields(o.Header)}
 	e.Request.Body, e.Request.Cut = s.mask.Cut(string(o.Body), maxShown)
 	if o.Status == 0 {
-		e.Error = "no answer, on purpose: " + o.Fault
+		e.Error = o.Fault + ", on purpose"
 		return e
 	}
 	e.Response = &conformance.Message{Status: o.Status, Headers: s.fields(o.AnswerHeader)}
@@ -203,25 +205,19 @@ func (s *stage) exchange(o observed) conformance.Exchange {
 
 // purpose says during which step of the client an exchange was seen, and what
 // the mock made of it.
-func (s *stage) purpose(o observed) string {
-	during := ""
-	for i, r := range s.results {
-		if r.from < r.to && o.Number > s.numberOf(r.from) && o.Number <= s.numberOf(r.from)+r.to-r.from {
-			during = fmt.Sprintf("step %d, %s", i+1, doing(r.step))
+func (s *stage) purpose(i int, o observed) string {
+	text := "seen"
+	for n, r := range s.results {
+		if i >= r.from && i < r.to {
+			text = fmt.Sprintf("step %d, %s", n+1, doing(r.step))
 		}
 	}
-	text := "seen: " + line(o)
-	if during != "" {
-		text = during + ": " + line(o)
-	}
+	text += ": " + line(o)
 	if o.Why != "" {
 		text += ": " + s.mask.Text(o.Why)
 	}
 	return text
 }
-
-// numberOf is the number of exchanges before a mark.
-func (s *stage) numberOf(mark int) int { return mark }
 
 func (s *stage) fields(h map[string][]string) []conformance.Field {
 	var out []conformance.Field
