@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -199,7 +198,7 @@ func (a *app) clientSuite(c *specs.Contract, command []string, f clientFlags) (*
 	}
 	o := client.Options{
 		Profile: f.profile, Settings: settings, Patience: f.patience, Interleaving: f.interleaving, Strict: f.strict,
-		Seed: uint64(max(f.seed, 0)), Start: driver.Command(command, "", a.environ),
+		Seed: uint64(max(f.seed, 0)), Jobs: f.jobs, Start: driver.Command(command, "", a.environ),
 	}
 	switch {
 	case f.driver:
@@ -223,27 +222,15 @@ func (a *app) runClient(ctx context.Context, s *client.Suite, about driver.About
 		}
 		options.Known = known
 	}
-	jobs := f.jobs
-	if jobs == 0 {
-		jobs = min(8, 2*runtime.GOMAXPROCS(0))
-	}
-	var runners []conformance.CaseRunner
-	for range min(jobs, len(cases)) {
-		runners = append(runners, s.Runner())
-	}
-	ahead := conformance.AheadWith(ctx, cases, runners)
-	defer ahead.Close(context.WithoutCancel(ctx))
 	x := &planned{aim: &aim{contract: s.Plan.Contract, target: s.Plan.Target}, plan: s.Plan, chosen: cases}
 	progress := a.progress(x, f.runFlags, options)
 	progress.head.Target = strings.TrimSpace(about.Name + " " + about.Version)
-	cfg := suite.Config{Options: options, Runner: ahead, Filter: f.filter(), Seed: f.seed, FailFast: f.failFast, Progress: progress.verdict}
 	progress.start()
-	result, err := suite.Run(ctx, s.Plan, cfg)
+	result, err := s.Run(ctx, suite.Config{Options: options, Filter: f.filter(), Seed: f.seed, FailFast: f.failFast, Progress: progress.verdict})
 	progress.done()
 	if err != nil {
 		return nil, exit{exitUsage, err}
 	}
-	s.Finish(result)
 	result.Again = f.again(s.Plan.Contract, argument, command)
 	if result.Version == "" {
 		result.Version = version()

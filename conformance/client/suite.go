@@ -36,6 +36,9 @@ type Options struct {
 	Interleaving string
 	// Strict makes a SHOULD fail.
 	Strict bool
+	// Jobs is how many cases Run carries out side by side, each with a driver of
+	// its own; 0: twice the processors, and 8 at most.
+	Jobs int
 	// World is the demo world; nil: that of the contract.
 	World *fixtures.World
 	// Now is the wall clock; nil: time.Now.

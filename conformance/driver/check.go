@@ -13,7 +13,8 @@ import (
 
 // Check compares a line with the definitions of the protocol that it may be
 // ("ready", "report", "skipped", "errored", "start", "run", "stop"), and returns
-// what is wrong with it, a sentence each; none: it is one of them.
+// what is wrong with it, a sentence each; none: it is one of them. Without
+// a name, it is whatever a driver may say.
 func Check(line string, as ...string) []string {
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
 	if err != nil {
@@ -23,7 +24,10 @@ func Check(line string, as ...string) []string {
 	if !ok {
 		return []string{"it is JSON, but no object"}
 	}
-	name := as[0]
+	name := "fromDriver"
+	if len(as) > 0 {
+		name = as[0]
+	}
 	for _, a := range as {
 		if _, has := object[marks[a]]; has {
 			name = a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -27,10 +28,26 @@ import (
 func Command(args []string, dir string, environ []string) Start {
 	return func(context.Context) (Driver, error) {
 		if len(args) == 0 {
-			return nil, errors.New("no command is given: conform client SYSTEM -- COMMAND ARGUMENT...")
+			return nil, errors.New("no command is given: conform client SYSTEM -- COMMAND ARGUMENT")
+		}
+		if err := findable(args[0], dir); err != nil {
+			return nil, fmt.Errorf("the command does not start: %w", err)
 		}
 		return &command{args: args, dir: dir, environ: environ, wrote: &output{}}, nil
 	}
+}
+
+// findable says why a command cannot be found, before it is run in a hundred
+// worlds; what only each of them knows is not looked at.
+func findable(name, dir string) error {
+	if placeholder.MatchString(name) {
+		return nil
+	}
+	if dir != "" && !filepath.IsAbs(name) && filepath.Base(name) != name {
+		name = filepath.Join(dir, name)
+	}
+	_, err := exec.LookPath(name)
+	return err
 }
 
 // OneShot reports whether a driver runs a whole session for whatever it is told,
@@ -84,8 +101,11 @@ func (d *command) Run(ctx context.Context, t *Task) (*Report, error) {
 		kill(cmd) // whatever it has left behind
 	case <-ctx.Done():
 		kill(cmd)
-		<-done
+		<-done //nolint:errcheck // it was killed; WaitDelay bounds this
 		return nil, &DeadError{Silent: true, Why: "the command did not end in time, and was ended"}
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it has ended well; what it started holds its stdout open
 	}
 	out := &Report{}
 	for range t.Steps {
@@ -103,18 +123,6 @@ func (d *command) Output() string { return d.wrote.take() }
 
 // Close has nothing to end.
 func (d *command) Close(context.Context) error { return nil }
-
-// lastLine is the last thing of an output.
-func lastLine(text string) string {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return ""
-	}
-	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
-		text = text[i+1:]
-	}
-	return ": " + clip(text)
-}
 
 // variables are what a command is told, by the name in arguments.
 func variables(t *Task) map[string]string {

@@ -2,26 +2,27 @@ package driver
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"time"
 )
 
 // longestLine bounds one line of a driver.
 const longestLine = 4 << 20
 
-// patience is how long a driver may take to say that it is ready, and to end
-// after it was told to.
 const (
-	startPatience = 20 * time.Second // a virtual machine on a busy computer
-	stopPatience  = 2 * time.Second
+	startPatience = 20 * time.Second // until it is ready: a virtual machine on a busy computer
+	stopPatience  = 2 * time.Second  // until it has ended after it was told to stop
+	// drainPatience is how long the streams of a process that has ended are still
+	// read: something that it started, and that has left its group, may hold them
+	// open.
+	drainPatience = 200 * time.Millisecond
 )
 
 // DeadError is the error of a driver that is of no use any more: another one
@@ -41,7 +42,7 @@ func (e *DeadError) Error() string { return e.Why }
 func Exec(args []string, system, dir string, environ []string) Start {
 	return func(ctx context.Context) (Driver, error) {
 		if len(args) == 0 {
-			return nil, errors.New("no command is given: conform client SYSTEM --driver -- COMMAND ARGUMENT...")
+			return nil, errors.New("no command is given: conform client SYSTEM --driver -- COMMAND ARGUMENT")
 		}
 		d, err := begin(args, dir, environ)
 		if err != nil {
@@ -57,18 +58,19 @@ func Exec(args []string, system, dir string, environ []string) Start {
 
 // program is a driver that is a process.
 type program struct {
-	name  string
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-	lines chan string // of stdout; closed at its end
-	ended chan struct{}
-	how   error // of the process; known when ended is closed
-	wrote *output
-	about About
-	dead  *DeadError
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	stderr *tap
+	lines  chan string // of stdout; closed at its end
+	long   bool        // a line had no end; known when lines is closed
+	ended  chan struct{}
+	how    error // of the process; known when ended is closed
+	about  About
+	dead   *DeadError
 }
 
-// begin starts the process.
+// begin starts the process. Its streams are pipes of ours, and not of os/exec,
+// whose Wait would wait for all who hold them.
 func begin(args []string, dir string, environ []string) (*program, error) {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // the user's own command; Close ends it and what it started
 	cmd.Dir, cmd.Env = dir, environ
@@ -77,22 +79,35 @@ func begin(args []string, dir string, environ []string) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
+	stdout, out, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
-	d := &program{name: args[0], cmd: cmd, stdin: stdin, lines: make(chan string, 1), ended: make(chan struct{}), wrote: &output{}}
-	cmd.Stderr = d.wrote
-	cmd.WaitDelay = time.Second
-	if err := cmd.Start(); err != nil {
+	stderr, errs, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, stdout.Close(), out.Close())
+	}
+	cmd.Stdout, cmd.Stderr = out, errs
+	err = cmd.Start()
+	_, _ = out.Close(), errs.Close() // they are the process's
+	if err != nil {
+		_, _, _ = stdout.Close(), stderr.Close(), stdin.Close()
 		return nil, fmt.Errorf("the driver does not start: %w", err)
 	}
+	d := &program{cmd: cmd, stdin: stdin, stderr: newTap(stderr), lines: make(chan string, 1), ended: make(chan struct{})}
 	go d.read(stdout)
+	go func() {
+		d.how = cmd.Wait()
+		kill(cmd) // whatever it has left behind
+		time.AfterFunc(drainPatience, func() { _, _ = stdout.Close(), stderr.Close() })
+		close(d.ended)
+	}()
 	return d, nil
 }
 
-// read hands the lines of stdout on, and waits for the process at their end.
-func (d *program) read(stdout io.Reader) {
+// read hands the lines of stdout on.
+func (d *program) read(stdout *os.File) {
+	defer close(d.lines)
 	s := bufio.NewScanner(stdout)
 	s.Buffer(make([]byte, 0, 64<<10), longestLine)
 	for s.Scan() {
@@ -100,22 +115,24 @@ func (d *program) read(stdout io.Reader) {
 			d.lines <- line
 		}
 	}
-	if s.Err() != nil { // a line without end: nothing after it is a message
+	if d.long = errors.Is(s.Err(), bufio.ErrTooLong); d.long { // nothing after it is a message
 		kill(d.cmd)
-		_, _ = io.Copy(io.Discard, stdout)
 	}
-	d.how = d.cmd.Wait()
-	close(d.ended)
-	close(d.lines)
 }
 
-// hello is the first exchange.
+// hello is the first exchange. A driver that is not ready after it has not
+// started, whatever else is wrong with it.
 func (d *program) hello(ctx context.Context, system string) error {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
+	started := time.Now()
 	line, err := d.ask(ctx, map[string]any{"cmd": "start", "protocol": Protocol, "system": system})
-	if err != nil {
-		return err
+	var dead *DeadError
+	switch {
+	case errors.As(err, &dead) && dead.Silent:
+		return fmt.Errorf("the driver does not start: it did not say within %s that it is ready, and was ended%s", time.Since(started).Round(100*time.Millisecond), d.last())
+	case err != nil:
+		return fmt.Errorf("the driver does not start: %s", err.Error())
 	}
 	var m struct {
 		Ready    bool     `json:"ready"`
@@ -144,26 +161,18 @@ func (d *program) ask(ctx context.Context, message any) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	written := make(chan error, 1)
 	go func() { // a driver that does not read must not hold the runner up
-		_, err := d.stdin.Write(append(b, '\n'))
-		written <- err
+		_, _ = d.stdin.Write(append(b, '\n')) // what went wrong is seen in its end
 	}()
-	for {
-		select {
-		case err := <-written:
-			if written = nil; err != nil {
-				continue // its end says more
-			}
-		case line, ok := <-d.lines:
-			if !ok {
-				return "", d.die(false, "the driver ended before it answered ("+d.ending()+")"+d.last())
-			}
-			return line, nil
-		case <-ctx.Done():
-			kill(d.cmd)
-			return "", d.die(true, "the driver did not answer in time, and was ended"+d.last())
+	select {
+	case line, ok := <-d.lines:
+		if !ok {
+			return "", d.die(false, d.ending())
 		}
+		return line, nil
+	case <-ctx.Done():
+		kill(d.cmd)
+		return "", d.die(true, "the driver did not answer in time, and was ended"+d.last())
 	}
 }
 
@@ -172,24 +181,30 @@ func (d *program) die(silent bool, why string) *DeadError {
 	return d.dead
 }
 
+// ending says how stdout came to its end.
 func (d *program) ending() string {
-	<-d.ended
-	if d.how != nil {
-		return d.how.Error()
+	if d.long {
+		return fmt.Sprintf("the driver wrote a line of more than %d MiB, and was ended", longestLine>>20)
 	}
-	return "exit status 0"
+	late := time.NewTimer(drainPatience)
+	defer late.Stop()
+	select {
+	case <-d.ended:
+	case <-late.C:
+		kill(d.cmd)
+		return "the driver closed its stdout before it answered, and was ended" + d.last()
+	}
+	how := "exit status 0"
+	if d.how != nil {
+		how = d.how.Error()
+	}
+	return "the driver ended before it answered (" + how + ")" + d.last()
 }
 
 // last is the last thing that it said on stderr.
 func (d *program) last() string {
-	text := strings.TrimSpace(d.wrote.peek())
-	if text == "" {
-		return ""
-	}
-	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
-		text = text[i+1:]
-	}
-	return ": " + clip(text)
+	d.stderr.sync()
+	return lastLine(d.stderr.to.peek())
 }
 
 // About is known from the start.
@@ -204,87 +219,61 @@ func (d *program) Run(ctx context.Context, t *Task) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if problems := Check(line, "report", "skipped", "errored"); len(problems) > 0 {
+	wrong := func(why string) (*Report, error) {
 		kill(d.cmd)
-		return nil, d.die(false, "the driver said what is no report: "+strings.Join(problems, "; ")+"; it said: "+clip(line))
+		return nil, d.die(false, why)
+	}
+	if problems := Check(line, "report", "skipped", "errored"); len(problems) > 0 {
+		return wrong("the driver said what is no report: " + strings.Join(problems, "; ") + "; it said: " + clip(line))
 	}
 	var m struct {
 		Seq int `json:"seq"`
 		Report
 	}
 	if err := json.Unmarshal([]byte(line), &m); err != nil {
-		return nil, d.die(false, "the driver said what is no report: "+err.Error())
+		return wrong("the driver said what is no report: " + err.Error() + "; it said: " + clip(line))
 	}
 	if m.Seq != t.Seq {
-		kill(d.cmd)
-		return nil, d.die(false, fmt.Sprintf("the driver answered seq %d, and was asked %d", m.Seq, t.Seq))
+		return wrong(fmt.Sprintf("the driver answered seq %d, and was asked %d", m.Seq, t.Seq))
 	}
 	return &m.Report, nil
 }
 
-// Output is what it wrote to stderr since.
-func (d *program) Output() string { return d.wrote.take() }
+// Output is what it wrote to stderr since: all that it wrote before its last
+// answer is in it.
+func (d *program) Output() string {
+	d.stderr.sync()
+	return d.stderr.to.take()
+}
 
 // Close tells it to stop, and ends it if it does not.
 func (d *program) Close(ctx context.Context) error {
-	b, _ := json.Marshal(map[string]string{"cmd": "stop"})
-	go func() { // see ask
+	b, _ := json.Marshal(map[string]string{"cmd": "stop"}) //nolint:errchkjson // a text
+	go func() {                                            // see ask
 		_, _ = d.stdin.Write(append(b, '\n'))
 		_ = d.stdin.Close()
 	}()
 	late := time.NewTimer(stopPatience)
 	defer late.Stop()
-	for {
+	lines, ended, done := d.lines, d.ended, ctx.Done()
+	for lines != nil || ended != nil {
 		select {
-		case <-d.lines: // what it still says is read, so that it can end
-		case <-d.ended:
-			kill(d.cmd) // whatever it has started
-			return nil
+		case _, ok := <-lines: // what it still says is read, so that it can end
+			if !ok {
+				lines = nil
+			}
+		case <-ended:
+			ended = nil
+			late.Reset(stopPatience) // where pipes have no deadline, somebody may hold it open
 		case <-late.C:
+			if ended == nil {
+				return nil
+			}
 			kill(d.cmd)
-		case <-ctx.Done():
+		case <-done:
 			kill(d.cmd)
-			ctx = context.Background()
+			done = nil
 		}
 	}
-}
-
-// output collects what a client writes: the first and the last bytes of it.
-type output struct {
-	mu sync.Mutex
-	b  []byte
-}
-
-// mostOutput bounds what is kept of the output of one task.
-const mostOutput = 4 << 20
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if room := mostOutput - len(o.b); room > 0 {
-		o.b = append(o.b, p[:min(room, len(p))]...)
-	}
-	return len(p), nil
-}
-
-func (o *output) peek() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return string(bytes.ToValidUTF8(o.b, nil))
-}
-
-func (o *output) take() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	text := string(bytes.ToValidUTF8(o.b, nil))
-	o.b = nil
-	return text
-}
-
-// clip is a line for a message.
-func clip(s string) string {
-	if len(s) > 300 {
-		return s[:300] + "…"
-	}
-	return s
+	return nil
 }

@@ -2,7 +2,11 @@
 
 package driver
 
-import "os/exec"
+import (
+	"io"
+	"os"
+	"os/exec"
+)
 
 func group(*exec.Cmd) {}
 
@@ -11,3 +15,5 @@ func kill(cmd *exec.Cmd) {
 		_ = cmd.Process.Kill()
 	}
 }
+
+func waiting(*os.File, io.Writer) {}

@@ -3,6 +3,8 @@
 package driver
 
 import (
+	"io"
+	"os"
 	"os/exec"
 	"syscall"
 )
@@ -17,4 +19,24 @@ func kill(cmd *exec.Cmd) {
 	if cmd.Process != nil {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 	}
+}
+
+// waiting reads what is in a pipe at this moment, and waits for nothing. A pipe
+// holds 1 MiB at most; more than that is a flood.
+func waiting(r *os.File, to io.Writer) {
+	c, err := r.SyscallConn()
+	if err != nil {
+		return
+	}
+	b := make([]byte, 64<<10)
+	_ = c.Read(func(fd uintptr) bool {
+		for range 16 {
+			n, err := syscall.Read(int(fd), b)
+			if err != nil || n <= 0 {
+				break
+			}
+			_, _ = to.Write(b[:n])
+		}
+		return true
+	})
 }

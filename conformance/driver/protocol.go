@@ -10,6 +10,7 @@ import (
 	"bytes"
 	"context"
 	_ "embed"
+	"slices"
 )
 
 // Protocol is the version of the protocol that this package speaks.
@@ -53,7 +54,7 @@ type Task struct {
 	// Origin is scheme, host and port of the server; BaseURL has the documented
 	// base path as well. Neither ends in a slash.
 	Origin  string `json:"origin"`
-	BaseURL string `json:"base_url"`
+	BaseURL string `json:"base_url"` //nolint:tagliatelle // the protocol is read by people, in any language
 	// Account is the one to log in with, Kind its kind of record.
 	Account Account `json:"account"`
 	Kind    string  `json:"kind"`
@@ -64,7 +65,7 @@ type Task struct {
 	Steps    []Step         `json:"steps"`
 	// DeadlineMS is how long all steps may take, in milliseconds. A driver may
 	// hand it on to its client; the runner enforces it in any case.
-	DeadlineMS int64 `json:"deadline_ms"`
+	DeadlineMS int64 `json:"deadline_ms"` //nolint:tagliatelle // see base_url
 }
 
 // Step is one thing to do.
@@ -96,12 +97,7 @@ func (a About) Can(action string) bool {
 	if does == nil {
 		does = []string{Login, Call, Logout}
 	}
-	for _, d := range does {
-		if d == action {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(does, action)
 }
 
 // Report is what came of a task.
@@ -142,6 +138,8 @@ type Error struct {
 	// Login: the client says that the user has to log in again.
 	Login bool `json:"login,omitempty"`
 }
+
+func (e *Error) Error() string { return e.Message }
 
 // Driver is a client under test. A Driver runs one task at a time; Start gives
 // as many of them as cases run side by side.
