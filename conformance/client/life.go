@@ -149,6 +149,7 @@ func (s *stage) expired(ctx context.Context) {
 	seen := s.seen(r.from)
 	s.bounded(seen)
 	s.honest(r, seen)
+	s.older(s.seen(0), s.add)
 	if len(s.v.mismatches) > 0 {
 		return
 	}
@@ -265,9 +266,9 @@ func (s *stage) refreshRefused(ctx context.Context) {
 	s.bounded(seen)
 	s.honestOr(r, seen)
 	if !r.OK && r.Error != nil && !r.Error.Login && r.Error.Code == "" && r.Error.HTTP == 0 {
-		s.add("client, error", "a word that a login is needed: a flag, a code, a status", r.text())
+		s.should("client, error", "a word that a login is needed: a flag, a code, a status", r.text())
 	}
-	if len(s.v.mismatches) > 0 || r.OK {
+	if r.OK || slices.ContainsFunc(s.v.mismatches, func(m conformance.Mismatch) bool { return m.Severity == conformance.Must }) {
 		return
 	}
 	// It knows now that the session is over.

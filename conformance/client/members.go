@@ -15,7 +15,7 @@ import (
 
 // members looks for members of a body, JSON or form, that the operation does not
 // have: at the top, where a misspelt name does its harm in silence.
-func (s *stage) members(o observed, op *specs.Operation, add func(in, wanted, got string)) {
+func (s *stage) members(o observed, op *specs.Operation) {
 	typ, _, err := mime.ParseMediaType(o.Header.Get("Content-Type"))
 	if err != nil || len(o.Body) == 0 {
 		return
@@ -48,7 +48,7 @@ func (s *stage) members(o observed, op *specs.Operation, add func(in, wanted, go
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			add("request "+o.Operation+", body "+name, "a member of the contract; "+specs.DidYouMean(name, known), "it is sent")
+			s.should("request "+o.Operation+", body "+name, "a member of the contract; "+specs.DidYouMean(name, known), "it is sent")
 		}
 	}
 }
@@ -67,7 +67,8 @@ func declared(op *specs.Operation, typ string) (names []string, open bool) {
 			names = append(names, l.Tokens[0])
 		}
 	}
-	return names, open || len(names) == 0
+	slices.Sort(names)
+	return slices.Compact(names), open || len(names) == 0
 }
 
 // properties are the members that an object's schema names, with those of its

@@ -272,7 +272,7 @@ func (s *stage) refused(ctx context.Context, action, reason string) {
 	case r.Error == nil:
 		s.add("client", "an error", "no word about it")
 	case !driver.OneShot(s.r.d) && !mentions(r.Error, codes):
-		s.add("client, error", "the server's code or status: "+strings.Join(slices.Compact(codes), " or "), r.text())
+		s.should("client, error", "the server's code or status: "+strings.Join(slices.Compact(codes), " or "), r.text())
 	}
 }
 

@@ -355,8 +355,16 @@ func (r said) text() string {
 }
 
 // add notes a difference.
-func (s *stage) add(in, wanted, got string) {
-	s.v.mismatches = append(s.v.mismatches, conformance.Mismatch{In: in, Wanted: wanted, Got: s.mask.Text(got), Severity: s.severity, Rule: s.rule})
+func (s *stage) add(in, wanted, got string) { s.note(s.severity, in, wanted, got) }
+
+// should notes a difference that no law forbids, and that a careful client does
+// not have.
+func (s *stage) should(in, wanted, got string) {
+	s.note(min(s.severity, conformance.Should), in, wanted, got)
+}
+
+func (s *stage) note(severity conformance.Severity, in, wanted, got string) {
+	s.v.mismatches = append(s.v.mismatches, conformance.Mismatch{In: in, Wanted: wanted, Got: s.mask.Text(got), Severity: severity, Rule: s.rule})
 }
 
 // untestable ends a case that proves nothing.

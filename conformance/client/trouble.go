@@ -135,12 +135,12 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	if len(s.v.mismatches) > 0 {
 		return
 	}
-	s.afterTrouble(ctx, action, r)
+	s.afterTrouble(ctx, action, t, r)
 }
 
 // afterTrouble: when all is well again, so is the client; after a refresh whose
 // token may be used up, at the latest when the user has logged in again.
-func (s *stage) afterTrouble(ctx context.Context, action string, r said) {
+func (s *stage) afterTrouble(ctx context.Context, action string, t trouble, r said) {
 	if action == driver.Login {
 		s.loginAgain(ctx, r)
 		return
@@ -150,8 +150,10 @@ func (s *stage) afterTrouble(ctx context.Context, action string, r said) {
 	case !ok:
 	case next.OK:
 		s.honest(next, s.seen(next.from))
+	case action == driver.Call && t.retry > 0:
+		s.add("client", "success of the next call: the server was busy, and the session lives", next.text()+"; seen: "+lines(s.seen(r.from)))
 	case action == driver.Call:
-		s.add("client", "success of the next call: the session lives, and all is well again", next.text()+"; seen: "+lines(s.seen(r.from)))
+		s.should("client", "success of the next call: the session lives, and all is well again", next.text()+"; seen: "+lines(s.seen(r.from)))
 	default:
 		s.loginAgain(ctx, next)
 	}

@@ -27,7 +27,7 @@ func (f *facts) watching() []*scenario {
 		}
 	})
 	add("wire.requests", "every request is one of the contract", "a request has the method, path, media type and members that the contract describes", driver.Login, func(s *stage, seen []observed) {
-		s.valid(seen, s.add)
+		s.valid(seen)
 	})
 	add("wire.secrets", "passwords and tokens are sent where the contract puts them, and nowhere else", "URLs, other header fields and other operations are logged and cached (RFC 6750 5.3, RFC 9110 17.9)", driver.Login, func(s *stage, seen []observed) {
 		s.placed(seen, s.add)

@@ -66,7 +66,7 @@ func (s *stage) wireOf(ctx context.Context, action string) {
 		return
 	}
 	seen := s.seen(r.from)
-	s.valid(seen, s.add)
+	s.valid(seen)
 	done := map[string]func(observed) bool{driver.Login: opened, driver.Call: called, driver.Renew: renewed, driver.Logout: closed}[action]
 	happened := slices.ContainsFunc(seen, done)
 	switch {
@@ -75,14 +75,14 @@ func (s *stage) wireOf(ctx context.Context, action string) {
 	case !r.OK:
 		s.add("client", "success", r.text()+"; seen: "+lines(seen))
 	case action == driver.Login && count(seen, opened) > 1:
-		s.add("wire", "one session for one login", fmt.Sprintf("%d: %s", count(seen, opened), lines(seen)))
+		s.should("wire", "one session for one login", fmt.Sprintf("%d: %s", count(seen, opened), lines(seen)))
 	case !happened && len(s.v.mismatches) == 0:
 		s.add("wire", "a request that the contract accepts for "+doing(r.step), lines(seen))
 	}
 }
 
 // valid looks for requests that the contract does not describe.
-func (s *stage) valid(seen []observed, add func(in, wanted, got string)) {
+func (s *stage) valid(seen []observed) {
 	for _, o := range seen {
 		reason, bad := strings.CutPrefix(o.Outcome, "request.")
 		if o.Fault != "" && o.Outcome == "" {
@@ -98,12 +98,12 @@ func (s *stage) valid(seen []observed, add func(in, wanted, got string)) {
 				if v.Where != "" {
 					where = v.Where
 				}
-				add("request "+o.Operation+", "+where, v.Message, "request."+reason)
+				s.add("request "+o.Operation+", "+where, v.Message, "request."+reason)
 			}
 		case bad:
-			add("request "+o.Operation, "a request of the contract", line(o)+": "+o.Why)
+			s.add("request "+o.Operation, "a request of the contract", line(o)+": "+o.Why)
 		default:
-			s.undeclared(o, add)
+			s.undeclared(o)
 		}
 	}
 }
@@ -116,7 +116,7 @@ func (s *stage) below(target string) bool {
 
 // undeclared looks for query parameters that no operation has: the contract may
 // pass them over, but a client that sends them means something.
-func (s *stage) undeclared(o observed, add func(in, wanted, got string)) {
+func (s *stage) undeclared(o observed) {
 	op := s.operation(o.Operation)
 	u, err := url.ParseRequestURI(o.URL)
 	if op == nil || err != nil {
@@ -138,10 +138,10 @@ func (s *stage) undeclared(o observed, add func(in, wanted, got string)) {
 	}
 	for name := range u.Query() {
 		if !known[name] {
-			add("request "+o.Operation+", query "+name, "a parameter of the contract; "+specs.DidYouMean(name, names), "it is sent")
+			s.should("request "+o.Operation+", query "+name, "a parameter of the contract; "+specs.DidYouMean(name, names), "it is sent")
 		}
 	}
-	s.members(o, op, add)
+	s.members(o, op)
 }
 
 // session is one whole session, in which nothing goes wrong.
