@@ -16,6 +16,16 @@ import (
 // what is wrong with it, a sentence each; none: it is one of them. Without
 // a name, it is whatever a driver may say.
 func Check(line string, as ...string) []string {
+	var c checker
+	return c.check(line, as...)
+}
+
+// checker is Check for many lines.
+type checker struct {
+	known map[string]*jsonschema.Schema // definitions that are compiled, by name
+}
+
+func (c *checker) check(line string, as ...string) []string {
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
 	if err != nil {
 		return []string{"it is no JSON object on one line (" + err.Error() + ")"}
@@ -34,7 +44,7 @@ func Check(line string, as ...string) []string {
 			break
 		}
 	}
-	s, err := compiled(name)
+	s, err := c.compiled(name)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -57,18 +67,28 @@ func Check(line string, as ...string) []string {
 //nolint:gochecknoglobals // a constant; Go has none of this type
 var marks = map[string]string{"ready": "ready", "report": "steps", "skipped": "skipped", "errored": "errored"}
 
-// compiled is one definition of the schema. It is compiled each time: a line of
-// a driver comes a few times a second.
-func compiled(name string) (*jsonschema.Schema, error) {
+// compiled is one definition of the schema.
+func (c *checker) compiled(name string) (*jsonschema.Schema, error) {
+	if s := c.known[name]; s != nil {
+		return s, nil
+	}
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
 	if err != nil {
 		return nil, err
 	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("protocol.json", doc); err != nil {
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("protocol.json", doc); err != nil {
 		return nil, err
 	}
-	return c.Compile("protocol.json#/$defs/" + name)
+	s, err := compiler.Compile("protocol.json#/$defs/" + name)
+	if err != nil {
+		return nil, err
+	}
+	if c.known == nil {
+		c.known = map[string]*jsonschema.Schema{}
+	}
+	c.known[name] = s
+	return s, nil
 }
 
 // leaves are the innermost findings, which say where and what.

@@ -67,6 +67,7 @@ type program struct {
 	how    error // of the process; known when ended is closed
 	about  About
 	dead   *DeadError
+	lawful checker
 }
 
 // begin starts the process. Its streams are pipes of ours, and not of os/exec,
@@ -141,7 +142,8 @@ func (d *program) hello(ctx context.Context, system string) error {
 		Does     []string `json:"does"`
 		Systems  []string `json:"systems"`
 	}
-	if problems := Check(line, "ready"); len(problems) > 0 {
+	if problems := d.lawful.check(line, "ready"); len(problems) > 0 {
+		kill(d.cmd)
 		return fmt.Errorf("the driver does not say that it is ready: %s\nIt said: %s", strings.Join(problems, "; "), clip(line))
 	}
 	if err := json.Unmarshal([]byte(line), &m); err != nil {
@@ -223,7 +225,7 @@ func (d *program) Run(ctx context.Context, t *Task) (*Report, error) {
 		kill(d.cmd)
 		return nil, d.die(false, why)
 	}
-	if problems := Check(line, "report", "skipped", "errored"); len(problems) > 0 {
+	if problems := d.lawful.check(line, "report", "skipped", "errored"); len(problems) > 0 {
 		return wrong("the driver said what is no report: " + strings.Join(problems, "; ") + "; it said: " + clip(line))
 	}
 	var m struct {

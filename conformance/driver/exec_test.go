@@ -60,14 +60,6 @@ func task(seq int) *driver.Task {
 	}
 }
 
-// within bounds a task.
-func within(t *testing.T, d time.Duration) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // alive reports whether a process is there, and no zombie.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {

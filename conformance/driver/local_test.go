@@ -13,6 +13,14 @@ import (
 	"github.com/mockauth/mockauth/conformance/driver"
 )
 
+// within bounds a task.
+func within(t *testing.T, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // library is a client in this process that does what it is told by functions.
 type library struct {
 	login  func(context.Context, driver.Account) error
