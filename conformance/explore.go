@@ -97,7 +97,7 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 			full = with(full, k, v)
 		}
 		e.root = &walked{state: e.seed.shadow(full)}
-		e.root.state.bodies = bodies{}
+		e.root.state.bodies = newBodies()
 	}
 	at := e.root
 	for _, st := range steps {

@@ -79,7 +79,7 @@ func (p *prover) all(in []*filling, proofs []*specs.Proof) []*filling {
 		var out []*filling
 		for _, f := range in {
 			out = append(out, p.one(f, proof)...)
-			if len(out) > p.most {
+			if len(out) >= p.most {
 				out = out[:p.most]
 				break
 			}
@@ -127,6 +127,9 @@ func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
 	return in
 }
 
+// enough reports whether more of these would only be cut off again, see each.
+func (p *prover) enough(list []*filling) bool { return p.most > 0 && len(list) >= p.most }
+
 func (p *prover) at() session.Moment {
 	return session.Moment{Now: p.w.shadow.now, Tx: p.tx}
 }
@@ -135,7 +138,7 @@ func (p *prover) each(in []*filling, f func(*filling) []*filling) []*filling {
 	var out []*filling
 	for _, x := range in {
 		out = append(out, f(x)...)
-		if len(out) > p.most {
+		if len(out) >= p.most {
 			return out[:p.most]
 		}
 	}
@@ -233,6 +236,9 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 			if p.field(g.r, b, t.Role, r) {
 				g.role(t.Role, r)
 				out = append(out, g)
+			}
+			if p.enough(out) {
+				break
 			}
 		}
 		return out

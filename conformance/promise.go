@@ -94,10 +94,13 @@ func everyProof(op *specs.Operation, f func(*specs.Proof)) {
 			each(a)
 		}
 	}
-	for _, alt := range append(slices.Clone(op.Security), op.Accepts) {
+	for _, alt := range op.Security {
 		for _, p := range alt {
 			each(p)
 		}
+	}
+	for _, p := range op.Accepts {
+		each(p)
 	}
 }
 

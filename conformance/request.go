@@ -90,7 +90,11 @@ func setNamed(list []named, name string, v any) []named {
 }
 
 func dropNamed(list []named, name string) []named {
-	return slices.DeleteFunc(slices.Clone(list), func(n named) bool { return strings.EqualFold(n.name, name) })
+	is := func(n named) bool { return strings.EqualFold(n.name, name) }
+	if !slices.ContainsFunc(list, is) {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), is)
 }
 
 // put is value.Put that changes nothing in place.
@@ -357,20 +361,65 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	return &outgoing{http: req, raw: raw, in: r.op.Read(head, h, raw, nil, codec.DefaultLimits())}, nil
 }
 
-// bodies are those that were read before, by operation, Content-Type and bytes:
-// a search sends the same few over and over.
-type bodies map[bodyKey]*wire.Body
+// bodies are those that were read before: a search sends the same few over and
+// over.
+type bodies struct {
+	sent  map[bodyKey]*wire.Body
+	whole map[wholeKey]wholeBody
+}
 
+// bodyKey is an operation, a Content-Type and bytes.
 type bodyKey struct {
 	op  *wire.Operation
 	typ string
 	raw string
 }
 
-func (b bodies) read(op *wire.Operation, typ string, raw []byte) *wire.Body {
-	key := bodyKey{op, typ, string(raw)}
-	if old := b[key]; old != nil {
-		return old
+// wholeKey is an operation, a media type and a body that is written as it stands:
+// no slot is in it. It is told by where its members are, for none changes in place.
+type wholeKey struct {
+	op    *wire.Operation
+	media *specs.Media
+	first *value.Member
+	n     int
+}
+
+type wholeBody struct {
+	read *wire.Body
+	typ  string
+}
+
+func newBodies() *bodies {
+	return &bodies{sent: map[bodyKey]*wire.Body{}, whole: map[wholeKey]wholeBody{}}
+}
+
+// take writes the body of a request and reads it as the server will. typ is its
+// Content-Type, or "".
+func (b *bodies) take(r *request, f filler) (read *wire.Body, typ string, err error) {
+	var key wholeKey
+	o, ok := r.body.(value.Object)
+	if ok && b != nil && len(o) > 0 && r.raw == nil && r.contentType == nil && r.media != nil && !hasSlot(o) {
+		key = wholeKey{r.op, r.media, &o[0], len(o)}
+		if old, known := b.whole[key]; known {
+			return old.read, old.typ, nil
+		}
+	}
+	raw, typ, err := r.encode(f)
+	if err != nil {
+		return nil, "", err
+	}
+	read = b.read(r.op, typ, raw)
+	if key.op != nil {
+		b.whole[key] = wholeBody{read, typ}
+	}
+	return read, typ, nil
+}
+
+func (b *bodies) read(op *wire.Operation, typ string, raw []byte) *wire.Body {
+	if b != nil {
+		if old := b.sent[bodyKey{op, typ, string(raw)}]; old != nil {
+			return old
+		}
 	}
 	var list []string
 	if typ != "" {
@@ -378,15 +427,35 @@ func (b bodies) read(op *wire.Operation, typ string, raw []byte) *wire.Body {
 	}
 	out := op.ReadBody(list, raw, codec.DefaultLimits())
 	if b != nil {
-		b[key] = out
+		b.sent[bodyKey{op, typ, string(raw)}] = out
 	}
 	return out
 }
 
+// hasSlot reports whether something in a value is filled when it is sent.
+func hasSlot(x any) bool {
+	switch x := x.(type) {
+	case *slot:
+		return true
+	case value.Object:
+		for i := range x {
+			if hasSlot(x[i].Value) {
+				return true
+			}
+		}
+	case []any:
+		return slices.ContainsFunc(x, hasSlot)
+	}
+	return false
+}
+
 // incoming is the request as the server will read it: what build gives, without
 // writing the head and reading it again, for a request that is not sent.
-func (r *request) incoming(to address, f filler, known bodies) (*wire.Incoming, error) {
-	q := &session.Request{Method: r.op.Op.Method, PathParams: make(map[string]string, len(r.path)), Base: to.root + to.base}
+func (r *request) incoming(to address, f filler, known *bodies) (*wire.Incoming, error) {
+	q := &session.Request{Method: r.op.Op.Method, Base: to.root + to.base}
+	if len(r.path) > 0 {
+		q.PathParams = make(map[string]string, len(r.path))
+	}
 	if r.method != "" {
 		q.Method = r.method
 	}
@@ -412,63 +481,74 @@ func (r *request) incoming(to address, f filler, known bodies) (*wire.Incoming, 
 			q.Query[n.name] = append(q.Query[n.name], t)
 		}
 	}
-	h, err := r.headers(f)
-	if err != nil {
+	q.Header = make(map[string][]string, 4)
+	if err := r.fields(f, func(name, text string) { q.Header[strings.ToLower(name)] = []string{text} }); err != nil {
 		return nil, err
 	}
-	raw, typ, err := r.encode(f)
+	body, typ, err := known.take(r, f)
 	if err != nil {
 		return nil, err
 	}
 	if typ != "" {
-		h["Content-Type"] = []string{typ}
+		q.Header["content-type"] = []string{typ}
 	}
-	wire.Fields(q, h)
-	return r.op.Take(q, h["Accept"], known.read(r.op, typ, raw), nil), nil
+	q.Cookies = wire.Cookies(q.Header["cookie"])
+	if list := q.Header["authorization"]; len(list) > 0 {
+		wire.Authorization(q, list[0])
+	}
+	return r.op.Take(q, q.Header["accept"], body, nil), nil
 }
 
 func (r *request) headers(f filler) (http.Header, error) {
-	h := http.Header{"User-Agent": {userAgent}}
+	h := make(http.Header, 4)
+	err := r.fields(f, func(name, text string) { h[textproto.CanonicalMIMEHeaderKey(name)] = []string{text} })
+	return h, err
+}
+
+// fields calls set for each header field but Content-Type; the last of a name
+// counts.
+func (r *request) fields(f filler, set func(name, text string)) error {
+	set("User-Agent", userAgent)
 	if r.accept != "" {
-		h["Accept"] = []string{r.accept}
+		set("Accept", r.accept)
 	}
 	for _, n := range r.header {
 		t, err := fillText(n.value, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		h[textproto.CanonicalMIMEHeaderKey(n.name)] = []string{t}
+		set(n.name, t)
 	}
 	if len(r.cookie) > 0 {
 		var pairs []string
 		for _, n := range r.cookie {
 			t, err := fillText(n.value, f)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			pairs = append(pairs, n.name+"="+t)
 		}
-		h["Cookie"] = []string{strings.Join(pairs, "; ")}
+		set("Cookie", strings.Join(pairs, "; "))
 	}
 	if r.bearer != nil {
 		t, err := fillText(r.bearer, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		h["Authorization"] = []string{"Bearer " + t}
+		set("Authorization", "Bearer "+t)
 	}
 	if r.user != nil {
 		user, err := fillText(r.user, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		pass, err := fillText(r.pass, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		h["Authorization"] = []string{"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+pass))}
+		set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
 	}
-	return h, nil
+	return nil
 }
 
 // boundary divides the parts of a multipart form: fixed, so that a request is

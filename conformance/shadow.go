@@ -51,7 +51,7 @@ type shadow struct {
 	made     []made
 	to       address
 	source   *rand.PCG // of machine.Rand
-	bodies   bodies    // that were read before; nil: none is remembered
+	bodies   *bodies   // that were read before; nil: none is remembered
 }
 
 // fork is a shadow of its own in the same state.

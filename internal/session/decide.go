@@ -116,9 +116,9 @@ func (d *Decision) decide() *Failure {
 	if req.Fault != nil {
 		return req.Fault
 	}
-	accepts := make([]alternative, 0, len(d.Op.Accepts))
-	for _, p := range d.Op.Accepts {
-		accepts = append(accepts, alternative{p})
+	accepts := make([]alternative, len(d.Op.Accepts))
+	for i := range accepts {
+		accepts[i] = d.Op.Accepts[i : i+1 : i+1]
 	}
 	if f := d.alternatives(accepts, false); f != nil {
 		return f
@@ -184,13 +184,16 @@ type alternative []*specs.Proof
 // security returns the operation's alternatives that exist now: a scheme whose
 // `when` does not hold is not asked for.
 func (d *Decision) security() []alternative {
-	var out []alternative
+	out := make([]alternative, 0, len(d.Op.Security))
 	for _, proofs := range d.Op.Security {
-		var alt alternative
-		for _, p := range proofs {
+		alt := alternative(proofs[:len(proofs):len(proofs)])
+		for i, p := range proofs {
 			ok, undecided := p.When.Holds(d.scope)
 			d.note(undecided)
-			if ok {
+			switch {
+			case !ok && len(alt) == len(proofs):
+				alt = slices.Clone(alt[:i]) // the first that is left out
+			case ok && len(alt) < len(proofs):
 				alt = append(alt, p)
 			}
 		}

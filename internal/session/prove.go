@@ -515,13 +515,12 @@ type neededRecord struct {
 
 func (d *Decision) recordNeeds() *Failure {
 	for _, n := range d.needOf {
-		inner := *d.scope
-		inner.local = map[string]any{n.record.Kind.Name: n.record}
+		inner := d.scope.naming(n.record.Kind.Name, n.record)
 		for _, need := range n.record.Kind.Needs {
 			if tolerated(n.proof, need.Else) {
 				continue
 			}
-			ok, undecided := d.holds(need, &inner)
+			ok, undecided := d.holds(need, inner)
 			if ok {
 				continue
 			}

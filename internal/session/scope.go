@@ -29,6 +29,8 @@ type scope struct {
 	failure   *Failure
 	self      *Token // inside tokens
 	local     map[string]any
+	name      string // of one more such thing; "": none
+	thing     any
 	computing map[string]bool
 	untold    *untold // nil: everything is told
 }
@@ -106,6 +108,9 @@ func (s *scope) Root(name string) any {
 	}
 	if v, ok := s.local[name]; ok {
 		return v
+	}
+	if name == s.name && name != "" {
+		return s.thing
 	}
 	if s.self != nil {
 		if f, ok := s.m.Contract.Session.Fact(name); ok {
@@ -462,6 +467,14 @@ func (s *scope) Request(l specs.Location) any {
 		return nil
 	}
 	return v
+}
+
+// naming returns a scope in which one thing is called so, beside what every scope
+// knows.
+func (s *scope) naming(name string, thing any) *scope {
+	inner := *s
+	inner.local, inner.name, inner.thing = nil, name, thing
+	return &inner
 }
 
 // with returns a scope in which token is t and its facts are the roles.

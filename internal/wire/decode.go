@@ -40,7 +40,7 @@ func Fields(q *session.Request, h http.Header) {
 	for k, v := range h {
 		q.Header[strings.ToLower(k)] = v
 	}
-	authorization(q, h.Get("Authorization"))
+	Authorization(q, h.Get("Authorization"))
 }
 
 // BaseURL is scheme and host as the client sees them, and the prefix of the
@@ -110,7 +110,12 @@ func Cookies(headers []string) map[string][]string {
 	return out
 }
 
-func authorization(q *session.Request, h string) {
+// Authorization reads the credentials in a header field of that name; "": there is
+// none.
+func Authorization(q *session.Request, h string) {
+	if h == "" {
+		return
+	}
 	scheme, rest, _ := strings.Cut(strings.TrimSpace(h), " ")
 	rest = strings.TrimSpace(rest)
 	switch {
