@@ -224,14 +224,15 @@ func (a *app) runClient(ctx context.Context, s *client.Suite, about driver.About
 	}
 	x := &planned{aim: &aim{contract: s.Plan.Contract, target: s.Plan.Target}, plan: s.Plan, chosen: cases}
 	progress := a.progress(x, f.runFlags, options)
-	progress.head.Target = strings.TrimSpace(about.Name + " " + about.Version)
+	again := f.again(s.Plan.Contract, argument, command)
+	progress.head.Target, progress.head.Again = strings.TrimSpace(about.Name+" "+about.Version), again
 	progress.start()
 	result, err := s.Run(ctx, suite.Config{Options: options, Filter: f.filter(), Seed: f.seed, FailFast: f.failFast, Progress: progress.verdict})
 	progress.done()
 	if err != nil {
 		return nil, exit{exitUsage, err}
 	}
-	result.Again = f.again(s.Plan.Contract, argument, command)
+	result.Again = again
 	if result.Version == "" {
 		result.Version = version()
 	}
@@ -259,7 +260,7 @@ func (a *app) sideBySide(files []string, f clientFlags) error {
 		if err != nil {
 			return exit{exitUsage, fmt.Errorf("%s is no results.json of conform: %w", path, err)}
 		}
-		if !slices.ContainsFunc(r.Verdicts, func(v conformance.Verdict) bool { return slices.Contains(v.Labels, "client") }) {
+		if !slices.ContainsFunc(r.Verdicts, report.OfClient) {
 			return exit{exitUsage, fmt.Errorf("%s is about a server; conform client … --report DIR writes one about a client", path)}
 		}
 		results = append(results, r)

@@ -22,7 +22,11 @@ func facts(r *conformance.Result) []fact {
 			list = append(list, fact{name, value})
 		}
 	}
-	add("target", shown(r.Target))
+	target := "target"
+	if aboutClient(r) {
+		target = "client"
+	}
+	add(target, shown(r.Target))
 	add("contract", name(r))
 	add("system", shown(r.System))
 	add("profile", shown(r.Profile))
@@ -46,7 +50,7 @@ func facts(r *conformance.Result) []fact {
 		excluded = append(excluded, grouped(x.N)+": "+x.Why)
 	}
 	add("excluded", strings.Join(excluded, " · "))
-	add("used", used(r.Used))
+	add("used", done(r))
 	add("version", shown(r.Version))
 	return list
 }

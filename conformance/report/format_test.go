@@ -454,7 +454,7 @@ func TestAMatrixThatIsTooLargeJoinsOutcomes(t *testing.T) {
 		r.Verdicts = append(r.Verdicts, v)
 	}
 	m := newMatrix(legal(r), newAnchors(r.Verdicts))
-	if m == nil || !m.Coarse || len(m.Columns)*len(m.Rows) > matrixCells {
+	if m == nil || !strings.Contains(m.Hint, "together") || len(m.Columns)*len(m.Rows) > matrixCells {
 		t.Errorf("the matrix is %+v", m)
 	}
 	checkPage(t, write(t, HTML, r))

@@ -66,6 +66,7 @@ type page struct {
 	Sections                                         []section
 	Operations                                       []conformance.OperationInfo
 	Cases                                            int
+	Client                                           bool // it is about one
 }
 
 type count struct {
@@ -141,7 +142,7 @@ func newPage(r *conformance.Result) page {
 			digest(pageStyle) + "; script-src " + digest(pageScript),
 		Title: name(r), Conclusion: conclusion(r), Class: "bad", Symbol: symbol(conformance.Failed),
 		Version: shown(r.Version), Stamp: stamp(r.Started), Facts: facts(r),
-		Operations: operations(r), Cases: len(r.Verdicts),
+		Operations: operations(r), Cases: len(r.Verdicts), Client: aboutClient(r),
 	}
 	switch {
 	case r.Conforms() && r.Ran() == 0:
@@ -188,7 +189,7 @@ func (p *page) count(r *conformance.Result) {
 		if n == 0 {
 			continue
 		}
-		p.Counts = append(p.Counts, count{class(s), symbol(s), string(s), grouped(n), meaning(s), "#" + class(s)})
+		p.Counts = append(p.Counts, count{class(s), symbol(s), string(s), grouped(n), meaningFor(r, s), "#" + class(s)})
 		w := 1000 * float64(n) / float64(len(r.Verdicts))
 		p.Bar = append(p.Bar, segment{class(s), x, w})
 		x += w
@@ -197,7 +198,7 @@ func (p *page) count(r *conformance.Result) {
 
 // brief is what is asked first of a run, beside whether it conforms.
 func (p *page) brief(r *conformance.Result) {
-	for _, s := range []string{covered(r), "in " + duration(r.Seconds), used(r.Used)} {
+	for _, s := range []string{covered(r), "in " + duration(r.Seconds), done(r)} {
 		if s != "" {
 			p.Brief = append(p.Brief, s)
 		}
@@ -240,7 +241,7 @@ func (p *page) section(r *conformance.Result, list []same, anchors map[string]st
 	for _, s := range conformance.Statuses() {
 		if groups := byStatus[s]; len(groups) > 0 {
 			p.Sections = append(p.Sections, section{
-				Class: class(s), Symbol: symbol(s), Word: string(s), Meaning: meaning(s), ID: class(s),
+				Class: class(s), Symbol: symbol(s), Word: string(s), Meaning: meaningFor(r, s), ID: class(s),
 				Open: fails(s), N: grouped(counts[s]), Groups: groups,
 			})
 		}
@@ -281,6 +282,9 @@ func newCase(r *conformance.Result, v conformance.Verdict, anchors map[string]st
 	}
 	for i, x := range v.Exchanges {
 		e := newExchange(x, i+1, limit)
+		if OfClient(v) {
+			e.Wanted = "" // nothing was due: it is what came, and the purpose says so
+		}
 		last := i == len(v.Exchanges)-1
 		e.Open = c.Fails && last
 		e.Bare = v.Status == conformance.Passed && !last
@@ -313,7 +317,7 @@ func newRule(r conformance.Rule) ruleView {
 
 func newExchange(x conformance.Exchange, n, limit int) exchangeView {
 	e := exchangeView{
-		N: n, Purpose: or(shown(x.Purpose), shown(x.Operation)), Wanted: shown(x.Wanted), Took: duration(x.Seconds),
+		N: n, Purpose: or(shown(x.Purpose), shown(x.Operation)), Wanted: shown(x.Wanted), Took: took(x),
 		Line: strings.TrimSpace(shown(x.Request.Method) + " " + shown(x.Request.URL)), Err: shown(x.Error), Curl: block(x.Curl),
 		Status: "no answer", StatusClass: "none",
 	}

@@ -13,13 +13,14 @@ import (
 // the outcomes of one family share a column.
 const matrixCells = 12000
 
-// matrix is operations by outcomes.
+// matrix is operations by outcomes; of a client, behaviours by what it does.
 type matrix struct {
+	Title, Hint, Caption string
+	// Narrow says that the names of the columns stand beside each other.
+	Narrow   bool
 	Families []family
 	Columns  []column
 	Rows     []row
-	// Coarse says that a column is a family of outcomes.
-	Coarse bool
 }
 
 type family struct {
@@ -33,8 +34,11 @@ type column struct {
 }
 
 type row struct {
-	Operation conformance.OperationInfo
-	Cells     []cell
+	Group string // a heading above the row, or ""
+	Name  string
+	Said  string // what it is, in full
+	Under string // what stands below its name
+	Cells []cell
 }
 
 // cell is what came of the cases of one operation and one outcome.
@@ -47,18 +51,23 @@ func newMatrix(r *conformance.Result, anchors map[string]string) *matrix {
 	if len(r.Verdicts) == 0 {
 		return nil
 	}
-	m := &matrix{}
+	if aboutClient(r) {
+		return clientMatrix(r, anchors)
+	}
+	m := &matrix{Title: "Operations and outcomes", Caption: "What came of each operation (rows) and outcome (columns)"}
+	together := ""
 	ops := operations(r)
 	key := func(v conformance.Verdict) string { return shown(v.Outcome) }
 	columns := outcomes(r, key)
 	if len(columns)*len(ops) > matrixCells {
-		m.Coarse = true
+		together = ", the outcomes of one kind together"
 		key = func(v conformance.Verdict) string { return familyOf(shown(v.Outcome)) }
 		columns = outcomes(r, key)
 	}
 	if len(columns)*len(ops) > matrixCells {
 		return nil
 	}
+	m.Hint = "Each cell is what came of the cases of one operation and one outcome" + together + "; it leads to the first of them."
 	alone := lonely(columns)
 	for _, c := range columns {
 		f, leaf := familyOf(c), leafOf(c)
@@ -79,7 +88,7 @@ func newMatrix(r *conformance.Result, anchors map[string]string) *matrix {
 		cases[at] = append(cases[at], v)
 	}
 	for _, o := range ops {
-		line := row{Operation: o}
+		line := row{Name: o.ID, Said: o.Summary, Under: o.Method + " " + o.Path}
 		for _, c := range m.Columns {
 			x := newCell(cases[place{o.ID, c.Outcome}], anchors)
 			x.First = c.First

@@ -64,6 +64,10 @@ func (p *Progress) Start(head *conformance.Result, total int) {
 	defer p.mu.Unlock()
 	r := legal(head)
 	p.total = total
+	if aboutClient(r) {
+		fmt.Fprintf(p.w, "%s, held to %s, %s\n", or(shown(r.Target), "the client"), name(r), plural(total, "case", "cases"))
+		return
+	}
 	fmt.Fprintf(p.w, "%s at %s, %s\n", name(r), or(shown(r.Target), "the target"), plural(total, "case", "cases"))
 }
 

@@ -101,7 +101,9 @@ func (t *terminal) full(x same) {
 		}
 	}
 	t.label("explain", width, explain(v, t.again))
-	t.label("repeat", width, replay(v, t.again))
+	if command := replay(v, t.again); command != "" {
+		t.label("repeat", width, command)
+	}
 	if n := x.Others(); n > 0 {
 		t.label("", width, wrap(t.others(x), t.Width-6-width)...)
 	}
@@ -201,7 +203,7 @@ func (t *terminal) summary(r *conformance.Result) {
 			}
 		}
 	}
-	facts := []string{used(r.Used)}
+	facts := []string{done(r)}
 	if c := covered(r); c != "" {
 		facts = append([]string{c}, facts...)
 	}

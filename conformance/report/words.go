@@ -59,7 +59,9 @@ func text(v conformance.Verdict, again string) string {
 		}
 	}
 	line("Explain it: %s", explain(v, again))
-	line("Repeat it:  %s", replay(v, again))
+	if command := replay(v, again); command != "" {
+		line("Repeat it:  %s", command)
+	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
@@ -128,6 +130,9 @@ func why(v conformance.Verdict) string {
 	case conformance.Interrupted:
 		return or(said, "The run ended before it was done.")
 	case conformance.Excluded:
+		if OfClient(v) {
+			return or(said, "The client has nothing of the kind.")
+		}
 		return or(said, "What the target is declared to be leaves it out.")
 	case conformance.Fixed:
 		return or(said, "It is listed among the known failures, and passed: take it off the list.")
@@ -163,6 +168,14 @@ func meaning(s conformance.Status) string {
 		return "Everything that was demanded was seen."
 	}
 	return ""
+}
+
+// meaningFor is meaning, in the words of what the result is about.
+func meaningFor(r *conformance.Result, s conformance.Status) string {
+	if s == conformance.Excluded && aboutClient(r) {
+		return "The client, or the contract under this profile, has nothing of the kind."
+	}
+	return meaning(s)
 }
 
 // symbol is a status without colour.
@@ -269,11 +282,22 @@ func exchange(x conformance.Exchange) string {
 	return strings.TrimSpace(shown(x.Request.Method)+" "+shown(x.Request.URL)) + ", " + answered(x)
 }
 
+// took is how long an exchange took; "": nobody measured it.
+func took(x conformance.Exchange) string {
+	if x.Seconds == 0 {
+		return ""
+	}
+	return duration(x.Seconds)
+}
+
 func answered(x conformance.Exchange) string {
 	if x.Response == nil {
 		return "no answer: " + or(shown(x.Error), "nobody said why")
 	}
-	s := fmt.Sprintf("answered %d in %s", x.Response.Status, duration(x.Seconds))
+	s := fmt.Sprintf("answered %d", x.Response.Status)
+	if t := took(x); t != "" {
+		s += " in " + t
+	}
 	if x.Error != "" {
 		s += ", then " + shown(x.Error)
 	}
@@ -294,6 +318,9 @@ func replay(v conformance.Verdict, again string) string {
 	if flags, command, ok := strings.Cut(again, " -- "); ok && strings.HasPrefix(again, "client ") {
 		return "conform " + shown(flags) + " --focus " + quoted(shown(v.ID)) + " --verbose -- " + shown(command)
 	}
+	if OfClient(v) { // in a Go test: only whoever wrote it knows how it is run
+		return ""
+	}
 	return ofConform("replay", v, again)
 }
 
@@ -308,7 +335,14 @@ func name(r *conformance.Result) string {
 
 // conclusion is the result in one sentence.
 func conclusion(r *conformance.Result) string {
-	target, counts := or(shown(r.Target), "The target"), r.Counts()
+	target, counts := shown(r.Target), r.Counts()
+	switch {
+	case target != "":
+	case aboutClient(r):
+		target = "The client"
+	default:
+		target = "The target"
+	}
 	switch {
 	case r.Conforms() && r.Ran() == 0:
 		return "Nothing was checked of " + target + "."
@@ -424,7 +458,7 @@ func days(from, to time.Time) string {
 
 // covered says how many operations of the contract a case ran for.
 func covered(r *conformance.Result) string {
-	if len(r.Operations) == 0 {
+	if len(r.Operations) == 0 || aboutClient(r) { // which operations a client uses is its own affair
 		return ""
 	}
 	ran := map[string]bool{}
@@ -440,6 +474,14 @@ func covered(r *conformance.Result) string {
 		}
 	}
 	return fmt.Sprintf("%s of %s checked", grouped(n), plural(len(r.Operations), "operation", "operations"))
+}
+
+// done says what a run did to its target, or what was seen of a client.
+func done(r *conformance.Result) string {
+	if aboutClient(r) {
+		return plural(r.Used.Requests, "request", "requests") + " seen, " + plural(r.Used.Sessions, "session", "sessions") + " opened"
+	}
+	return used(r.Used)
 }
 
 // used says what was done to the target.
