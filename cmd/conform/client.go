@@ -53,8 +53,8 @@ client sends. There are three ways to plug a client in:
                                                (docs/drivers.md); all cases
 
 The command finds its server in MOCKAUTH_BASE_URL, or as {{base_url}} in its
-arguments, and who may log in in MOCKAUTH_ACCOUNT_… or {{account.…}}. No shell
-reads it.
+arguments; MOCKAUTH_ACCOUNT_… or {{account.…}} say who may log in. No shell reads
+them.
 
 With --matrix FILE the behaviours are written as a table, Markdown or SVG by the
 name of the file. Given several results.json in place of a system, it puts the
@@ -159,7 +159,9 @@ func (a *app) client(ctx context.Context, args, command []string, f clientFlags)
 func (f *clientFlags) checkClient(args, command []string) error {
 	switch {
 	case f.list && len(args) == 1:
-	case len(command) == 0 && f.matrix == "":
+	case f.list:
+		return fmt.Errorf("--list wants one system, not %d: conform client SYSTEM --list, of %s", len(args), strings.Join(specs.Systems(), ", "))
+	case len(command) == 0 && f.matrix == "" && f.badge == "":
 		return errors.New("which client? Its command stands after --: conform client SYSTEM -- npm test")
 	case len(command) > 0 && len(args) != 1:
 		return fmt.Errorf("one system stands before --, not %d: %s", len(args), strings.Join(specs.Systems(), ", "))

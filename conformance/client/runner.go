@@ -57,9 +57,9 @@ func (r *Runner) drop() {
 }
 
 // Run carries one case out.
-func (r *Runner) Run(ctx context.Context, c *conformance.Case) conformance.Verdict {
+func (r *Runner) Run(ctx context.Context, c *conformance.Case) (v conformance.Verdict) {
 	started := time.Now()
-	v := conformance.Verdict{Info: c.Info, Status: conformance.Passed}
+	v = conformance.Verdict{Info: c.Info, Status: conformance.Passed}
 	x := r.suite.scenarios[c.ID]
 	if x == nil {
 		v.Status, v.Why = conformance.NotTestable, "no scenario has this id"
