@@ -48,6 +48,17 @@ const (
 	FaultOther Fault = "failed"
 )
 
+// Silent reports whether the target said nothing: nothing listens, or no whole
+// answer came in time.
+func (f Fault) Silent() bool {
+	switch f {
+	case FaultRefused, FaultDead, FaultTimeout, FaultSlow:
+		return true
+	default:
+		return false
+	}
+}
+
 // ExchangeError is an exchange that came to nothing.
 type ExchangeError struct {
 	Fault Fault

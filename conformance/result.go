@@ -117,6 +117,8 @@ type Verdict struct {
 	// masked. With Options.Brief, a case that passed has none.
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 	Known     *KnownCase `json:"known,omitempty"`
+	// Fault is why a request got no answer, where one got none.
+	Fault Fault `json:"fault,omitempty"`
 	// Seconds that it took.
 	Seconds float64 `json:"seconds"`
 }
@@ -225,6 +227,9 @@ type Result struct {
 	// expired, a sentence each.
 	Stale       []string `json:"stale,omitempty"`
 	Interrupted bool     `json:"interrupted,omitempty"`
+	// GaveUp is why the cases after some were not tried, if so: the target stopped
+	// answering.
+	GaveUp string `json:"gaveUp,omitempty"`
 	// Filter is what was asked for, in words, if not everything was.
 	Filter string `json:"filter,omitempty"`
 	// Again are the flags of conform that name the same target again, as a shell

@@ -222,6 +222,10 @@ func (x *run) fault(ctx context.Context, what string, err error) {
 		x.v.Status, x.v.Why = Interrupted, "the run was ended while it ran"
 		return
 	}
+	var e *ExchangeError
+	if errors.As(err, &e) {
+		x.v.Fault = e.Fault
+	}
 	x.v.Status, x.v.Why = NotTestable, what+": "+x.r.mask.Text(err.Error())
 }
 
@@ -272,7 +276,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		said := x.r.mask.Text(err.Error())
 		x.sent = append(x.sent, sent{st: st, out: out, err: said})
 		if last && ctx.Err() == nil {
-			x.v.Status = Failed
+			x.v.Status, x.v.Fault = Failed, FaultOf(err)
 			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer (" + st.outcome + ")", Got: said, Severity: x.c.Severity, Rule: x.c.Rule})
 			return false
 		}

@@ -223,6 +223,35 @@ func TestWhatGoesWrongIsSaidOnce(t *testing.T) {
 	}
 }
 
+// A target that looks well, and then says nothing any more, costs a handful of
+// timeouts and not one a case.
+func TestATargetThatStopsAnsweringIsGivenUp(t *testing.T) {
+	mock := mockserver.Start(t, mockserver.System(system), mockserver.AdminApart(), mockserver.NoDiagnostics())
+	u, err := url.Parse(mock.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(u)
+	for _, more := range [][]string{nil, {"-p", "2"}} {
+		var served atomic.Int64
+		ended := make(chan struct{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if served.Add(1) > 30 {
+				select {
+				case <-r.Context().Done():
+				case <-ended:
+				}
+				return
+			}
+			proxy.ServeHTTP(w, r)
+		}))
+		args := append([]string{"server", "--config", targetFile(t, server.URL, ""), "--timeout", "200ms"}, more...)
+		conform(t, []string{asConform, "STAGING_PASSWORD=" + demoPassword}, args...).want(t, exitFails, "the target stopped answering: in 5 cases in a row")
+		close(ended)
+		server.Close()
+	}
+}
+
 // free is an address at which nothing listens.
 func free(t *testing.T) string {
 	t.Helper()

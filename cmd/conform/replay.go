@@ -224,6 +224,9 @@ func (a *app) baseline(ctx context.Context, args []string, f runFlags, from, out
 	}
 	known := before
 	for _, r := range results {
+		if r.GaveUp != "" {
+			return exit{exitPreflight, fmt.Errorf("%s: %s; no known failures are written of such a run", r.System, r.GaveUp)}
+		}
 		known = conformance.Baseline(r, known, reason)
 	}
 	text, err := conformance.WriteKnown(known)

@@ -140,6 +140,11 @@ func (p *parent) grant(id string, known int) (toWorker, int) {
 	}
 	p.taken[id] = true
 	p.order = append(p.order, id)
+	if p.course.silence.over() {
+		answer.Granted = false
+		p.note(p.course.silence.verdict(k))
+		return answer, len(p.order)
+	}
 	if k.Excluded != "" {
 		return answer, len(p.order)
 	}
@@ -157,15 +162,20 @@ func (p *parent) grant(id string, known int) (toWorker, int) {
 // verdict notes what a worker found.
 func (p *parent) verdict(v conformance.Verdict) {
 	p.mu.Lock()
-	if e, ok := p.course.known[v.ID]; ok {
-		v = conformance.Excuse(v, e, p.course.now())
-	}
-	p.course.note(v)
+	p.note(v)
 	end := p.course.cfg.FailFast && p.course.failed
 	p.mu.Unlock()
 	if end {
 		p.stop()
 	}
+}
+
+// note notes a verdict, excused if it is known to fail. The caller holds mu.
+func (p *parent) note(v conformance.Verdict) {
+	if e, ok := p.course.known[v.ID]; ok {
+		v = conformance.Excuse(v, e, p.course.now())
+	}
+	p.course.note(v)
 }
 
 // done adds up what a worker did.

@@ -126,6 +126,7 @@ type course struct {
 	runner   Runner
 	known    map[string]conformance.KnownCase
 	verdicts map[string]conformance.Verdict
+	silence  silence
 	failed   bool
 }
 
@@ -135,7 +136,12 @@ func (c *course) run(ctx context.Context, k *conformance.Case) (conformance.Verd
 	if c.ctx.Err() != nil || c.cfg.FailFast && c.failed || c.cfg.claim != nil && !c.cfg.claim(c.ctx, k.ID) {
 		return conformance.Verdict{}, false
 	}
-	v := c.runner.Run(ctx, k)
+	var v conformance.Verdict
+	if c.silence.over() {
+		v = c.silence.verdict(k)
+	} else {
+		v = c.runner.Run(ctx, k)
+	}
 	if e, ok := c.known[k.ID]; ok {
 		v = conformance.Excuse(v, e, c.now())
 	}
@@ -146,6 +152,9 @@ func (c *course) run(ctx context.Context, k *conformance.Case) (conformance.Verd
 func (c *course) note(v conformance.Verdict) {
 	c.verdicts[v.ID] = v
 	c.failed = c.failed || v.Status.Fails()
+	if c.cfg.claim == nil { // else the parent counts, who sees all processes
+		c.silence.note(v)
+	}
 	if c.cfg.Progress != nil {
 		c.cfg.Progress(v)
 	}
@@ -179,6 +188,7 @@ func (c *course) finish(r *conformance.Result, plan *conformance.Plan, cases []*
 		}
 		r.Verdicts = append(r.Verdicts, v)
 	}
+	r.GaveUp = c.silence.words()
 	r.Stale = conformance.Stale(plan, c.cfg.Options.Known, c.now())
 }
 
