@@ -20,7 +20,7 @@ type elsewhere struct {
 }
 
 func newElsewhere() (*elsewhere, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is there at once
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

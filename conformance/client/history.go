@@ -29,19 +29,6 @@ func called(o observed) bool {
 // closed reports whether a request ended tokens, and gave none.
 func closed(o observed) bool { return accepted(o) && len(o.Ended) > 0 && len(o.Issued) == 0 }
 
-// carried are the texts of tokens that requests carried, in order, each once.
-func carried(list []observed) []string {
-	var out []string
-	for _, o := range list {
-		for _, p := range o.Presented {
-			if !slices.Contains(out, p.Text) {
-				out = append(out, p.Text)
-			}
-		}
-	}
-	return out
-}
-
 // count counts.
 func count(list []observed, is func(observed) bool) int {
 	n := 0

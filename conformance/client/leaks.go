@@ -76,7 +76,7 @@ func (s *stage) hardDay(ctx context.Context) {
 // that is about it.
 func (s *stage) everywhere() {
 	secrets := conformance.NewMasker(s.known()...)
-	for _, l := range strings.Split(s.output.String(), "\n") {
+	for l := range strings.SplitSeq(s.output.String(), "\n") {
 		if secrets.Text(l) != l {
 			s.found("leaks.output", "output", "no password and no token", quoted(s.mask.Text(strings.TrimSpace(l))))
 		}

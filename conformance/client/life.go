@@ -41,7 +41,7 @@ func (f *facts) lives() []*scenario {
 	}
 	if len(f.renewals) > 0 {
 		add("needless", "nothing is renewed while the token lives", "a refresh costs the server a token, and rotates it for others", conformance.Should,
-			driver.Renew, login, []string{"login, call, call, call, in no time"}, func(ctx context.Context, s *stage) { s.needless(ctx) })
+			driver.Renew, login, []string{"login and three calls, in no time"}, func(ctx context.Context, s *stage) { s.needless(ctx) })
 	}
 	if f.idle {
 		add("idle", "a session in use lives on, and the end of one that was not is noticed", "a session ends when it was idle", conformance.Must,
@@ -62,7 +62,7 @@ func (f *facts) lives() []*scenario {
 		s    conformance.Severity
 	}{{"5m-ahead", 5 * time.Minute, conformance.Must}, {"5m-behind", -5 * time.Minute, conformance.Must}, {"1h-ahead", time.Hour, conformance.Must}, {"1h-behind", -time.Hour, conformance.Must}} {
 		add("skew."+skew.name, "a server's clock that is "+strings.Replace(skew.name, "-", " ", 1)+" is no trouble", "clocks differ (RFC 7519 4.1.4)", skew.s,
-			driver.Call, login, []string{"the clock of the server is " + strings.Replace(skew.name, "-", " ", 1), "login, call, call, call"}, func(ctx context.Context, s *stage) { s.skewed(ctx, skew.d) })
+			driver.Call, login, []string{"the clock of the server is " + strings.Replace(skew.name, "-", " ", 1), "login and three calls"}, func(ctx context.Context, s *stage) { s.skewed(ctx, skew.d) })
 	}
 	add("accounts", "two clients in one program do not share a session", "a session belongs to one user", conformance.Must,
 		driver.Login, login, []string{"one client logs in and calls", "another one logs in as somebody else, and calls"}, func(ctx context.Context, s *stage) { s.two(ctx) })

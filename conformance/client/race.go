@@ -56,7 +56,7 @@ func parseInterleaving(text string) (Interleaving, error) {
 	bad := func(part string) (Interleaving, error) {
 		return i, fmt.Errorf("%q is no part of an interleaving; one is written like this: %s", part, Interleaving{Calls: 3, Refused: []int{2, 1, 3}, Slow: true})
 	}
-	for _, part := range strings.Split(text, ",") {
+	for part := range strings.SplitSeq(text, ",") {
 		part = strings.TrimSpace(part)
 		switch n, calls := strings.CutSuffix(part, " calls"); {
 		case calls:
@@ -211,7 +211,7 @@ func (s *stage) meet(ctx context.Context, i Interleaving) bool {
 			return false
 		}
 		stop.Go(func() {
-			if s.until(ended, from, func(o observed) bool { return renewed(o) }) {
+			if s.until(ended, from, renewed) {
 				time.Sleep(settle)
 				s.world.ClearFault(id)
 			}

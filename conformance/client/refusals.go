@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -237,10 +238,7 @@ func other(token string) string {
 
 // wrong makes the password of the account a wrong one.
 func (s *stage) wrong() {
-	fields := map[string]any{}
-	for k, v := range s.self.fields {
-		fields[k] = v
-	}
+	fields := maps.Clone(s.self.fields)
 	text, _ := value.Text(fields[s.self.secret])
 	bad := other(text)
 	fields[s.self.secret] = bad

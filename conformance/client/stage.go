@@ -101,7 +101,7 @@ func (s *stage) open(o setting) error {
 	}
 	opts := []mockserver.Option{
 		mockserver.Deviating(c, w, nil), mockserver.NoDiagnostics(), mockserver.AdminApart(),
-		mockserver.Seed(s.suite.o.Seed + uint64(o.turn)), mockserver.Observe(s.observe), //nolint:gosec // it is small
+		mockserver.Seed(s.suite.o.Seed + uint64(o.turn)), mockserver.Observe(s.observe),
 	}
 	if s.suite.o.Profile != "" {
 		opts = append(opts, mockserver.Profile(c.Name, s.suite.o.Profile))
@@ -200,10 +200,11 @@ func (s *stage) close() {
 
 // task is what the driver is asked to do.
 func (s *stage) task(steps []driver.Step) *driver.Task {
+	account, _ := value.Plain(s.self.fields).(map[string]any)
 	t := &driver.Task{
 		Seq: s.r.next(), Case: s.id, New: s.fresh, System: s.suite.contract.Name,
 		Origin: s.mock.URL(), BaseURL: s.mock.URL() + s.suite.contract.BasePaths[0],
-		Kind: s.self.kind, Account: value.Plain(s.self.fields).(map[string]any), Accounts: s.accounts, //nolint:forcetypeassert // it is one
+		Kind: s.self.kind, Account: account, Accounts: s.accounts,
 		Settings: map[string]any{}, Steps: steps, DeadlineMS: s.suite.o.Patience.Milliseconds(),
 	}
 	for _, x := range s.suite.contract.Settings {

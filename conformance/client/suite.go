@@ -88,7 +88,7 @@ func New(c *specs.Contract, o Options) (*Suite, error) {
 		return nil, err
 	}
 	if o.World == nil {
-		if o.World, err = fixtures.System(c); err != nil {
+		if o.World, err = fixtures.Of(c); err != nil {
 			return nil, err
 		}
 	}

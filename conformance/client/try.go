@@ -26,7 +26,7 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	about, _ := json.Marshal(d.About()) //nolint:errcheck,errchkjson // texts only
+	about, _ := json.Marshal(d.About()) //nolint:errchkjson // texts only
 	out := []Line{{Text: "→ start"}, {Text: "← ready " + string(about)}}
 	st := r.stage(s.contract.Name + ".client.check")
 	defer st.close()
@@ -35,7 +35,7 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 	}
 	tell := func(steps ...driver.Step) error {
 		t := st.task(steps)
-		text, _ := json.Marshal(steps) //nolint:errcheck,errchkjson // texts only
+		text, _ := json.Marshal(steps) //nolint:errchkjson // texts only
 		out = append(out, Line{Text: fmt.Sprintf("→ run %d, new %t: %s", t.Seq, t.New, st.mask.Text(string(text)))})
 		bounded, cancel := context.WithTimeout(ctx, s.o.Patience)
 		defer cancel()
@@ -45,7 +45,7 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 			out = append(out, Line{Text: "← nothing that can be used", Wrong: st.mask.Text(err.Error())})
 			return err
 		}
-		answer, _ := json.Marshal(report) //nolint:errcheck,errchkjson // texts only
+		answer, _ := json.Marshal(report) //nolint:errchkjson // texts only
 		l := Line{Text: "← " + st.mask.Text(string(answer))}
 		switch {
 		case report.Errored != nil:

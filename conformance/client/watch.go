@@ -85,7 +85,7 @@ func (f *facts) watching() []*scenario {
 	})
 	if len(f.logouts) > 0 {
 		add("life.after-logout", "after logging out the dead token is not sent", "a session that was ended is not used", driver.Logout, func(s *stage, seen []observed) {
-			ended, any := map[string]bool{}, false
+			ended, left := map[string]bool{}, false
 			for _, o := range seen {
 				for _, p := range o.Presented {
 					if ended[p.Text] && p.Dead != "" {
@@ -93,13 +93,13 @@ func (f *facts) watching() []*scenario {
 					}
 				}
 				if closed(o) {
-					any = true
+					left = true
 					for _, t := range o.Ended {
 						ended[t] = true
 					}
 				}
 			}
-			if !any {
+			if !left {
 				s.skip("the command ended no session")
 			}
 		})

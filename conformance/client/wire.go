@@ -219,7 +219,7 @@ func (s *stage) strayed(o observed, secrets []string) []strayed {
 	if path, err := url.PathUnescape(target); err == nil && allowed[specs.InPath] == nil {
 		look("the path", path)
 	}
-	values, _ := url.ParseQuery(query) //nolint:errcheck // what can be read is looked at
+	values, _ := url.ParseQuery(query) // what can be read is looked at
 	for name, list := range values {
 		if !allowed[specs.InQuery][strings.ToLower(name)] {
 			look("query "+name, name+"="+strings.Join(list, " "))
@@ -294,7 +294,7 @@ func (s *stage) elsewhereSeen(add func(in, wanted, got string)) {
 	for _, dump := range s.other.requests() {
 		head, _, _ := strings.Cut(dump, "\r\n")
 		if secrets.Text(dump) != dump {
-			add("another server", "no password and no token", fmt.Sprintf("%s carries one", head))
+			add("another server", "no password and no token", head+" carries one")
 		}
 	}
 }

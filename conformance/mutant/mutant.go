@@ -8,7 +8,6 @@ package mutant
 
 import (
 	"net/http"
-	"path/filepath"
 	"slices"
 
 	"github.com/mockauth/mockauth/conformance"
@@ -65,12 +64,7 @@ type origin struct {
 func newOrigin(c *specs.Contract) (*origin, error) {
 	o := &origin{contract: c, outcomes: map[string]map[string]bool{}}
 	var err error
-	if slices.Contains(specs.Systems(), c.Name) && c.Doc.Name == c.Name+"/"+specs.ContractFile {
-		o.world, err = fixtures.System(c)
-	} else {
-		o.world, err = fixtures.Own(c, filepath.Dir(c.Doc.Name))
-	}
-	if err != nil {
+	if o.world, err = fixtures.Of(c); err != nil {
 		return nil, err
 	}
 	o.gate = newGate(c)
