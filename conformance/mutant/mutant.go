@@ -8,7 +8,6 @@ package mutant
 
 import (
 	"net/http"
-	"slices"
 
 	"github.com/mockauth/mockauth/conformance"
 	"github.com/mockauth/mockauth/fixtures"
