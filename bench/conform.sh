@@ -47,7 +47,7 @@ run() {
     exit 1
   fi
   local wall=$((($(date +%s%N) - begun) / 1000000))
-  awk -v wall="$wall" -v mock="$(($(mock) - before))" -v cases="$(grep -oE '[0-9]+ passed  in' "$dir/said" | awk '{n += $1} END {print n + 0}')" \
+  awk -v wall="$wall" -v mock="$(($(mock) - before))" -v cases="$(grep -oE '[0-9,]+ passed  in' "$dir/said" | tr -d , | awk '{n += $1} END {print n + 0}')" \
     '{printf "%d %d %d %d\n", wall, ($1 + $2) * 1000, mock, cases}' "$dir/time"
 }
 

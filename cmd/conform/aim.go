@@ -66,10 +66,19 @@ type aim struct {
 
 // plan plans the cases, once.
 func (x *aim) plan() (*conformance.Plan, error) {
+	p, err := x.made()
+	if err != nil {
+		return nil, exit{exitUsage, fmt.Errorf("%s: %w", x.contract.Name, err)}
+	}
+	return p, nil
+}
+
+// made is plan, and the error does not say which system it is about.
+func (x *aim) made() (*conformance.Plan, error) {
 	if x.planned == nil {
 		p, err := conformance.NewPlan(x.contract, x.target)
 		if err != nil {
-			return nil, exit{exitUsage, fmt.Errorf("%s: %w", x.contract.Name, err)}
+			return nil, err
 		}
 		x.planned = p
 	}

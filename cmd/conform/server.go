@@ -120,8 +120,12 @@ func (a *app) server(ctx context.Context, args []string, f runFlags) error {
 	if err != nil {
 		return exit{exitUsage, err}
 	}
-	runs, err := a.plan(aims, known, f)
-	if err != nil {
+	var runs []*planned
+	if len(aims) > 1 && !f.plan && f.filter().String() == "" {
+		var ended func()
+		runs, ended = planWhileRunning(ctx, aims, known)
+		defer ended()
+	} else if runs, err = a.plan(aims, known, f); err != nil {
 		return err
 	}
 	if f.plan {
@@ -190,6 +194,9 @@ type planned struct {
 	plan   *conformance.Plan
 	chosen []*conformance.Case
 	known  []conformance.KnownCase
+	// ready is closed when the plan is there, or fault; nil: it is there.
+	ready chan struct{}
+	fault error
 }
 
 // plan plans all systems, so that whatever is wrong with a filter is said before
@@ -280,6 +287,11 @@ func belonging(known []conformance.KnownCase, system string, runs []*planned) []
 
 // one runs one system and returns its exit code.
 func (a *app) one(ctx context.Context, p *planned, f runFlags, several bool) (int, *conformance.Result, error) {
+	if err := p.wait(ctx); err != nil && ctx.Err() == nil {
+		return exitUsage, nil, err
+	} else if err != nil {
+		return exitInterrupted, nil, errors.New("interrupted before the first case")
+	}
 	checks, err := a.examine(ctx, p.aim)
 	switch {
 	case ctx.Err() != nil:
