@@ -326,7 +326,7 @@ func TestUsage(t *testing.T) {
 		{"baseline --from /nowhere.json", exitUsage, "writes DIR/results.json"},
 		{"init", exitUsage, "for which contract?"},
 		{"init nothing", exitUsage, "there is no system"},
-		{"schema nothing", exitUsage, "one of: results, target"},
+		{"schema nothing", exitUsage, "one of: driver, results, target"},
 		{"version x", exitUsage, "unknown command"},
 		{"version", exitOK, "contract format 1"},
 		{"cleanup --ledger /nowhere", exitUsage, "cannot be read"},
