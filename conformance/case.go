@@ -8,6 +8,9 @@ type Case struct {
 	Info
 	// Excluded is why the target's capabilities or budgets leave it out, or "".
 	Excluded string
+	// Unplanned is why no request is known that would bring it about, and what
+	// would help, or "". Nothing is sent then: it is not testable.
+	Unplanned string
 	// Wrong is how many wrong passwords it sends, Sessions how many sessions it
 	// opens, Requests how many requests it sends, Wait how much time must pass
 	// in it.

@@ -37,6 +37,9 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 		b.lives(op, f)
 		b.effects(op, f)
 		b.laws(op, f)
+		if len(t.Records) > 0 || len(c.Records) == 0 { // else it is said that nobody may log in
+			b.unplanned(op, f)
+		}
 		for _, r := range c.Refusals(op) {
 			if !f.has(r) {
 				p.Missing = append(p.Missing, Missing{op.ID, r})
@@ -45,7 +48,9 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 	}
 	for _, x := range p.Cases {
 		p.byID[x.ID] = x
-		x.Excluded = p.excluded(x)
+		if why := p.excluded(x); why != "" {
+			x.Excluded = why
+		}
 	}
 	return p, nil
 }

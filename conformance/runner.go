@@ -147,6 +147,10 @@ func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 		x.v.Status, x.v.Why = Excluded, c.Excluded
 		return x.v
 	}
+	if c.Unplanned != "" {
+		x.v.Status, x.v.Why = NotTestable, c.Unplanned
+		return r.excuse(x.v)
+	}
 	if why := r.over(c); why != "" {
 		x.v.Status, x.v.Why = Excluded, why
 		return x.v
@@ -168,15 +172,21 @@ func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 	defer cancel()
 	x.end(closing)
 	x.v.Seconds = time.Since(started).Seconds()
-	for i := range r.options.Known {
-		if r.options.Known[i].ID == c.ID {
-			x.v = Excuse(x.v, r.options.Known[i], r.options.Now())
-		}
-	}
+	x.v = r.excuse(x.v)
 	if x.v.Status != Passed || !r.options.Brief {
 		x.v.Exchanges = x.exchanges()
 	}
 	return x.v
+}
+
+// excuse applies the known failures to a verdict.
+func (r *Runner) excuse(v Verdict) Verdict {
+	for i := range r.options.Known {
+		if r.options.Known[i].ID == v.ID {
+			v = Excuse(v, r.options.Known[i], r.options.Now())
+		}
+	}
+	return v
 }
 
 // over is the budget that a case does not fit into any more, or "".

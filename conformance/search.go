@@ -86,6 +86,11 @@ func (f *found) has(reason string) bool {
 	return false
 }
 
+// succeeds reports whether a request was found that succeeds.
+func (f *found) succeeds() bool {
+	return slices.ContainsFunc(f.order, func(k string) bool { return f.by[k].p.Failure == nil })
+}
+
 // bases are requests that succeed, one for each answer and way of proving.
 func (f *found) bases() []*candidate {
 	var out []*candidate
@@ -132,6 +137,9 @@ func (e *explorer) search(op *specs.Operation) *found {
 	bases := f.bases()
 	if !certain(bases) && !e.light {
 		e.prepared(f, op)
+		if !f.succeeds() {
+			e.hinted(f, op)
+		}
 		bases = f.bases()
 	}
 	if len(bases) > maxBases {

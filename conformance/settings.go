@@ -124,15 +124,26 @@ func (b *builder) under(name string, v any, ops []*specs.Operation) {
 		return
 	}
 	idle := 0
+	var wide *explorer
 	for _, op := range ops {
-		if idle >= maxIdle {
-			return // the others would be the same
+		f := b.found[op.ID]
+		if idle >= maxIdle && len(f.by) > 0 {
+			continue // it would be the same
 		}
 		idle++
-		f := b.found[op.ID]
 		// What is wrong with a body was seen under the target's own settings.
 		e.proofsOnly = len(f.bases()) > 0
 		g := e.search(op)
+		if !f.succeeds() && !g.succeeds() {
+			// Nothing is known of this operation at all: it may take a state that a
+			// light search passes over.
+			if wide == nil {
+				if wide, err = newExplorer(b.p.Contract, b.p.seed, b.e.ops, map[string]any{name: v}, false); err != nil {
+					return
+				}
+			}
+			g = wide.search(op)
+		}
 		for _, k := range g.order {
 			if f.by[k] == nil {
 				idle = 0

@@ -70,7 +70,7 @@ func TestWhatNobodyToldFailsNoServer(t *testing.T) {
 				case v.Status == conformance.Passed:
 					passed++
 				case v.Status == conformance.Excluded:
-				case v.Status == conformance.NotTestable && strings.Contains(v.Why, "the target file does not say"):
+				case v.Status == conformance.NotTestable && (x.Unplanned != "" || strings.Contains(v.Why, "the target file does not say")):
 				default:
 					t.Errorf("%s %s: %s %v", x.ID, v.Status, v.Why, v.Mismatches)
 				}

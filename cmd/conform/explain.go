@@ -121,6 +121,9 @@ func (a *app) explain(x *aim, c *conformance.Case, f aimFlags) {
 	if c.Excluded != "" {
 		fmt.Fprintf(w, "It is excluded for this server: %s\n", c.Excluded)
 	}
+	if c.Unplanned != "" {
+		fmt.Fprintf(w, "It is not testable: %s\n", c.Unplanned)
+	}
 	fmt.Fprintf(w, "\nThe call\n  %s %s (%s), which answers %s\n", c.Method, c.Path, c.Operation, c.Outcome)
 	fmt.Fprintf(w, "\nThe rule\n  %s\n", where(c.Rule))
 	for line := range strings.SplitSeq(ruleText(x.contract, c.Rule), "\n") {

@@ -72,8 +72,11 @@ prints too.`,
 				}
 				for _, c := range r.chosen {
 					fmt.Fprintf(a.stdout, "%-6s  %-*s  %s\n", c.Severity, min(width, 60), c.ID, c.Title)
-					if c.Excluded != "" {
+					switch {
+					case c.Excluded != "":
 						fmt.Fprintf(a.stdout, "%*s  excluded: %s\n", min(width, 60)+8, "", c.Excluded)
+					case c.Unplanned != "":
+						fmt.Fprintf(a.stdout, "%*s  not testable: %s\n", min(width, 60)+8, "", c.Unplanned)
 					}
 				}
 			}

@@ -14,7 +14,7 @@ func (a *app) sayPlan(p *planned) {
 	var wait time.Duration
 	writes := map[string]int{}
 	var order []string
-	reasons := map[string]int{}
+	reasons, cannot := map[string]int{}, map[string]int{}
 	b := p.target.Budgets
 	for _, c := range p.chosen {
 		why := c.Excluded
@@ -28,6 +28,10 @@ func (a *app) sayPlan(p *planned) {
 		if why != "" {
 			excluded++
 			reasons[why]++
+			continue
+		}
+		if c.Unplanned != "" {
+			cannot[c.Unplanned]++
 			continue
 		}
 		run++
@@ -62,6 +66,12 @@ func (a *app) sayPlan(p *planned) {
 		fmt.Fprintln(w, "  judges calls that are no GET:")
 		for _, what := range order {
 			fmt.Fprintf(w, "    %4d  %s\n", writes[what], what)
+		}
+	}
+	if len(cannot) > 0 {
+		fmt.Fprintln(w, "  cannot be tested, which fails the run:")
+		for _, why := range sortedByCount(cannot) {
+			fmt.Fprintf(w, "    %4d  %s\n", cannot[why], why)
 		}
 	}
 	if len(reasons) > 0 {
