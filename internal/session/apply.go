@@ -213,7 +213,11 @@ func (d *Decision) setNow() {
 		c := *s.tx.Record(set.record.Kind.Name, set.record.Key)
 		c.Fields = maps.Clone(c.Fields)
 		maps.Copy(c.Fields, set.fields)
-		c.Fields[c.Kind.Key] = set.record.Fields[c.Kind.Key] // a key never changes
+		if key, told := set.record.Fields[c.Kind.Key]; told {
+			c.Fields[c.Kind.Key] = key // a key never changes
+		} else {
+			delete(c.Fields, c.Kind.Key) // nobody told it, and nobody has told it now
+		}
 		s.tx.PutRecord(&c)
 		for role, x := range s.roles {
 			if r, ok := x.(*Record); ok && r.Kind == c.Kind && r.Key == c.Key {
