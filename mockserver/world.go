@@ -299,6 +299,17 @@ func (w *World) Fail(system, operation, reason string, times int) error {
 	return nil
 }
 
+// ClearFailures takes back the failures that are laid in this world, of all
+// systems.
+func (w *World) ClearFailures() {
+	w.mu.Lock()
+	states := slices.Collect(maps.Values(w.states))
+	w.mu.Unlock()
+	for _, st := range states {
+		st.store.Update(func(session.Tx) { st.laid = nil })
+	}
+}
+
 // answered reports whether a contract has an answer for the reason, or for a
 // shorter one: token.expired is answered by token.
 func answered(known []string, reason string) bool {

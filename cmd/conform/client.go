@@ -29,6 +29,7 @@ type clientFlags struct {
 	patience           time.Duration
 	jobs               int
 	interleaving       string
+	account            string
 	matrix             string
 	badge              string
 }
@@ -88,6 +89,7 @@ interrupted.`,
 	fl.BoolVar(&f.list, "list", false, "list the cases, and run nothing")
 	fl.StringVar(&f.profile, "profile", "", "`NAME` of the contract's profile that the mock has; several are joined by +")
 	fl.StringArrayVar(&f.settings, "set", nil, "a setting of the contract for the mock, as `KEY=VALUE`")
+	fl.StringVar(&f.account, "account", "", "who the client logs in as, `KIND` of a record of the demo world, or KIND/KEY (default: the first that can)")
 	fl.DurationVar(&f.patience, "patience", 10*time.Second, "`DURATION` that one thing may take before the client counts as hanging (a command that runs once: 10m)")
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "carry out `N` cases at a time, each with a driver of its own (default: twice the processors, at most 8)")
 	fl.StringVar(&f.interleaving, "interleaving", "", "the only `ORDER` that the race lab tries, as a failure prints it")
@@ -199,7 +201,7 @@ func (a *app) clientSuite(c *specs.Contract, command []string, f clientFlags) (*
 		settings[name] = typed
 	}
 	o := client.Options{
-		Profile: f.profile, Settings: settings, Patience: f.patience, Interleaving: f.interleaving, Strict: f.strict,
+		Profile: f.profile, Settings: settings, Patience: f.patience, Interleaving: f.interleaving, Account: f.account, Strict: f.strict,
 		Seed: uint64(max(f.seed, 0)), Jobs: f.jobs, Start: driver.Command(command, "", a.environ),
 	}
 	switch {
@@ -323,6 +325,7 @@ func (f *clientFlags) again(c *specs.Contract, argument string, command []string
 			add("--set", s)
 		}
 	}
+	add("--account", f.account)
 	add("--interleaving", f.interleaving)
 	out = append(out, "--")
 	for _, x := range command {

@@ -37,15 +37,15 @@ func newFacts(c *specs.Contract, settings map[string]any) *facts {
 		}
 		finds := finding(op)
 		switch {
-		case len(op.Opens) > 0 && secret(op) != nil:
+		case len(op.Opens) > 0 && len(secrets(op)) > 0:
 			f.logins = append(f.logins, op)
-		case len(op.Ends) > 0 && len(finds) > 0:
-			f.logouts = append(f.logouts, op)
-		case len(op.Issues) > 0 && len(op.Opens) == 0 && len(finds) > 0:
+		case len(op.Issues) > 0 && len(op.Opens) == 0 && len(finds) > 0: // it may end what it replaces
 			f.renewals = append(f.renewals, op)
 			for _, kind := range finds {
 				f.once = f.once || c.Token(kind).Once
 			}
+		case len(op.Ends) > 0 && len(finds) > 0:
+			f.logouts = append(f.logouts, op)
 		case len(op.Security) > 0 && !op.Anonymous && len(op.Sets)+len(op.Creates)+len(op.Issues)+len(op.Opens) == 0:
 			f.calls = append(f.calls, op)
 		}
@@ -94,18 +94,19 @@ func finding(op *specs.Operation) []string {
 	return out
 }
 
-// secret is the kind of record whose secret an operation takes, or nil.
-func secret(op *specs.Operation) *specs.Target {
+// secrets are the secrets of records that an operation takes, one a kind.
+func secrets(op *specs.Operation) []*specs.Target {
+	var out []*specs.Target
 	for _, p := range op.Accepts {
 		for _, b := range slices.Concat(p.Binds, p.May) {
 			for _, t := range b.Alts {
-				if t.Kind == specs.FindRecord && t.Secret {
-					return t
+				if t.Kind == specs.FindRecord && t.Secret && !slices.ContainsFunc(out, func(o *specs.Target) bool { return o.Record == t.Record }) {
+					out = append(out, t)
 				}
 			}
 		}
 	}
-	return nil
+	return out
 }
 
 // candidate is a record that may log in.
@@ -116,25 +117,30 @@ type candidate struct {
 	secret string // the field
 }
 
-// accounts are the records that a login takes, the likeliest first: in the order
-// of the operations and of the world.
-func (f *facts) accounts(w *fixtures.World) []candidate {
+// accounts are the records that a login takes, the likeliest first: of the kind
+// of which there are most, for there are more users than keys, and in the order
+// of the operations and of the world. only, a kind or kind/key, is who is wanted;
+// "": anyone.
+func (f *facts) accounts(w *fixtures.World, only string) []candidate {
 	var out []candidate
+	number := map[string]int{}
 	for _, op := range f.logins {
-		t := secret(op)
-		for _, r := range w.Records {
-			if r.Kind != t.Record {
-				continue
-			}
-			if text, ok := value.Text(r.Value[t.Field]); !ok || text == "" {
-				continue
-			}
-			key, _ := value.Text(r.Value[f.c.Record(r.Kind).Key])
-			if !slices.ContainsFunc(out, func(c candidate) bool { return c.kind == r.Kind && c.key == key }) {
+		for _, t := range secrets(op) {
+			for _, r := range w.Records {
+				if text, ok := value.Text(r.Value[t.Field]); r.Kind != t.Record || !ok || text == "" {
+					continue
+				}
+				key, _ := value.Text(r.Value[f.c.Record(r.Kind).Key])
+				if only != "" && only != r.Kind && only != r.Kind+"/"+key ||
+					slices.ContainsFunc(out, func(c candidate) bool { return c.kind == r.Kind && c.key == key }) {
+					continue
+				}
+				number[r.Kind]++
 				out = append(out, candidate{r.Kind, key, r.Value, t.Field})
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b candidate) int { return number[b.kind] - number[a.kind] })
 	return out
 }
 

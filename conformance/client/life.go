@@ -53,7 +53,7 @@ func (f *facts) lives() []*scenario {
 			driver.Logout, out3, []string{"login, call, logout"}, func(ctx context.Context, s *stage) { s.logout(ctx) })
 		add("after-logout", "after logging out no token is sent, and a call is an error", "a session that was ended is not used", conformance.Must,
 			driver.Logout, out3, []string{"login, call, logout, call"}, func(ctx context.Context, s *stage) { s.afterLogout(ctx, "") })
-		add("logout-lost", "a logout whose answer is lost ends the session for the client, too", "a request without an answer may have been carried out (RFC 9110 9.2.2)", conformance.Must,
+		add("logout-lost", "a logout whose answer is lost ends the session for the client, too", "a request without an answer may have been carried out (RFC 9110 9.2.2)", conformance.Should,
 			driver.Logout, out3, []string{"login, call", "the answer to the logout is lost", "logout, call"}, func(ctx context.Context, s *stage) { s.afterLogout(ctx, "drop") })
 	}
 	for _, skew := range []struct {
@@ -64,7 +64,7 @@ func (f *facts) lives() []*scenario {
 		add("skew."+skew.name, "a server's clock that is "+strings.Replace(skew.name, "-", " ", 1)+" is no trouble", "clocks differ (RFC 7519 4.1.4)", skew.s,
 			driver.Call, login, []string{"the clock of the server is " + strings.Replace(skew.name, "-", " ", 1), "login and three calls"}, func(ctx context.Context, s *stage) { s.skewed(ctx, skew.d) })
 	}
-	add("accounts", "two clients in one program do not share a session", "a session belongs to one user", conformance.Must,
+	add("accounts", "a new client in the same program does not go on with the session of the one before", "a session belongs to one user", conformance.Must,
 		driver.Login, login, []string{"one client logs in and calls", "another one logs in as somebody else, and calls"}, func(ctx context.Context, s *stage) { s.two(ctx) })
 	return out
 }
@@ -244,6 +244,7 @@ func (s *stage) refreshRefused(ctx context.Context) {
 		return
 	}
 	reason := s.suite.facts.full(s.operation(op), "token.revoked")
+	defer s.world.ClearFailures()
 	if err := s.world.Fail(s.suite.contract.Name, op, reason, 100); err != nil {
 		s.skip("this profile does not refuse a refresh: " + err.Error())
 		return
@@ -280,6 +281,7 @@ func (s *stage) refreshRefused(ctx context.Context) {
 		s.add("wire", "a refused refresh is not tried again", fmt.Sprintf("%d times in two calls: %s", n, lines(s.seen(r.from))))
 		return
 	}
+	s.world.ClearFailures()
 	s.loginAgain(ctx, again)
 }
 
@@ -454,6 +456,7 @@ func (s *stage) logout(ctx context.Context) {
 	if !ok {
 		return
 	}
+	s.later(ctx, r.from, closed)
 	seen := s.seen(r.from)
 	switch {
 	case !slices.ContainsFunc(seen, closed):
@@ -464,6 +467,16 @@ func (s *stage) logout(ctx context.Context) {
 		s.add("client", "success, as the server answered", r.text())
 	}
 }
+
+// later waits a while for a request that a client may send in the background.
+func (s *stage) later(ctx context.Context, from int, is func(observed) bool) {
+	bounded, cancel := context.WithTimeout(ctx, background)
+	defer cancel()
+	s.until(bounded, from, is)
+}
+
+// background is how long after a step a request of it may come.
+const background = 700 * time.Millisecond
 
 func (s *stage) afterLogout(ctx context.Context, fault string) {
 	if _, ok := s.login(ctx); !ok {
@@ -509,6 +522,10 @@ func (s *stage) afterLogout(ctx context.Context, fault string) {
 		}
 		seen := s.seen(r.from)
 		for _, o := range seen {
+			// With a clock that stands still, a new session may have a token of the same text.
+			for _, t := range o.Issued {
+				known = slices.DeleteFunc(known, func(k issued) bool { return k.Text == t.Text })
+			}
 			for _, p := range o.Presented {
 				if slices.ContainsFunc(known, func(t issued) bool { return t.Text == p.Text }) {
 					state := p.Dead
@@ -547,12 +564,16 @@ func (s *stage) skewed(ctx context.Context, by time.Duration) {
 		limit = 3
 	}
 	if n := count(seen, renewed) + count(seen, opened); n > limit {
-		s.add("wire", fmt.Sprintf("at most %s for three calls", plural(limit, "renewal")), fmt.Sprintf("%d: %s", n, lines(seen)))
+		note := s.should
+		if n > most {
+			note = s.add
+		}
+		note("wire", fmt.Sprintf("at most %s for three calls", plural(limit, "renewal")), fmt.Sprintf("%d: %s", n, lines(seen)))
 	}
 }
 
 func (s *stage) two(ctx context.Context) {
-	if len(s.suite.facts.accounts(s.suite.world)) < 2 {
+	if len(s.suite.facts.accounts(s.suite.world, s.suite.o.Account)) < 2 {
 		s.skip("the demo world has one account that can log in")
 		return
 	}

@@ -104,6 +104,7 @@ func (s *stage) raised(ctx context.Context, action, reason, key string) {
 	if !ok {
 		return
 	}
+	s.bounded(s.seen(r.from))
 	switch {
 	case r.OK:
 		s.add("client", "the error "+key, "success")
@@ -255,6 +256,10 @@ func (s *stage) refused(ctx context.Context, action, reason string) {
 		return
 	}
 	seen := s.seen(from)
+	s.bounded(seen)
+	if n := count(seen, func(o observed) bool { return o.Refused && o.Operation == s.suite.manner.ops[driver.Login] }); action == driver.Login && n > 2 {
+		s.add("wire", "a wrong password is not tried again", fmt.Sprintf("%d times: it may lock the account", n))
+	}
 	var codes []string
 	for _, o := range seen {
 		if !o.Refused {

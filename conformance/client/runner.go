@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,7 @@ func (r *Runner) Run(ctx context.Context, c *conformance.Case) (v conformance.Ve
 	}
 	x.run(ctx, s)
 	s.leave(ctx)
+	s.really(x, &v.Info)
 	v.Status, v.Why, v.Mismatches = s.judged()
 	v.Exchanges = s.exchanges()
 	if !r.suite.o.Watch { // else it is counted where it was seen
@@ -102,6 +104,30 @@ func (r *Runner) count(s *stage) {
 	r.used.Requests += s.past + s.mark()
 	r.used.Sessions += s.opens + count(s.seen(0), opened)
 	r.used.Closed = r.used.Sessions // a mock ends with all that is in it
+}
+
+// really puts the operation that the client uses in the place of the one that
+// the contract suggested.
+func (s *stage) really(x *scenario, i *conformance.Info) {
+	action := x.about
+	if action == driver.Resume {
+		action = driver.Renew
+	}
+	id := ""
+	if s.suite.manner != nil && x.rehearsed {
+		id = s.suite.manner.ops[action]
+	} else if seen := s.seen(0); action == driver.Login || action == driver.Call {
+		is := map[string]func(observed) bool{driver.Login: opened, driver.Call: called}[action]
+		if at := slices.IndexFunc(seen, is); at >= 0 {
+			id = seen[at].Operation
+		}
+	}
+	op := s.operation(id)
+	if op == nil || x.pointer != "" {
+		return
+	}
+	i.Operation, i.Method, i.Path = op.ID, op.Method, op.Path
+	i.Rule.Pointer, i.Rule.Line = op.Pointer, op.Line
 }
 
 // stage makes a stage that is not open yet.

@@ -47,7 +47,7 @@ type stage struct {
 	past, opens int // requests and sessions of the turns before this
 
 	fresh    bool // the next task gets a new client
-	said     []string
+	marked   int  // where the last run of Try began
 	output   strings.Builder
 	v        verdict
 	results  []said // what the client said, in order
@@ -89,7 +89,7 @@ func (s *stage) open(o setting) error {
 	s.past, s.opens = s.past+s.mark(), s.opens+count(s.seen(0), opened)
 	c := s.suite.contract
 	w, secrets := canaries(c, s.suite.world, fmt.Sprintf("%s %d", s.id, o.turn), s.suite.o.Seed)
-	list := s.suite.facts.accounts(w)
+	list := s.suite.facts.accounts(w, s.suite.o.Account)
 	if o.account >= len(list) {
 		return fmt.Errorf("the demo world has %d accounts that can log in, and %d are wanted", len(list), o.account+1)
 	}
@@ -246,7 +246,6 @@ func (s *stage) step(ctx context.Context, step driver.Step) (said, bool) {
 	}
 	report, err := d.Run(bounded, s.task([]driver.Step{step}))
 	out := said{step: step, from: from, to: s.mark(), took: time.Since(started)}
-	s.said = append(s.said, step.Do)
 	var dead *driver.DeadError
 	switch {
 	case ctx.Err() != nil:
@@ -275,6 +274,10 @@ func (s *stage) step(ctx context.Context, step driver.Step) (said, bool) {
 		return out, false
 	}
 	out.StepResult = report.Steps[0]
+	if step.Parallel > 1 && len(out.Each) != step.Parallel {
+		s.untestable(fmt.Sprintf("the driver was asked for %s, and each has %s: see parallel in docs/drivers.md", doing(step), plural(len(out.Each), "result")))
+		return out, false
+	}
 	s.results = append(s.results, out)
 	return out, true
 }

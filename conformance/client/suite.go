@@ -39,6 +39,9 @@ type Options struct {
 	// Jobs is how many cases Run carries out side by side, each with a driver of
 	// its own; 0: twice the processors, and 8 at most.
 	Jobs int
+	// Account is who the client logs in as: a kind of record, or kind/key; "": the
+	// first of the demo world that can.
+	Account string
 	// World is the demo world; nil: that of the contract.
 	World *fixtures.World
 	// Now is the wall clock; nil: time.Now.
@@ -93,7 +96,14 @@ func New(c *specs.Contract, o Options) (*Suite, error) {
 		}
 	}
 	s := &Suite{contract: c, o: o, world: o.World, settings: settings, facts: newFacts(c, settings), scenarios: map[string]*scenario{}}
-	if len(s.facts.accounts(o.World)) == 0 {
+	if len(s.facts.accounts(o.World, o.Account)) == 0 {
+		if all := s.facts.accounts(o.World, ""); len(all) > 0 {
+			var names []string
+			for _, a := range all {
+				names = append(names, a.kind+"/"+a.key)
+			}
+			return nil, fmt.Errorf("%q cannot log in; %s", o.Account, specs.DidYouMean(o.Account, names))
+		}
 		return nil, fmt.Errorf("%s: nobody can log in: no operation that opens a session takes a secret of a record that the demo world has", c.Name)
 	}
 	if o.Interleaving != "" {
@@ -177,7 +187,7 @@ func (s *Suite) start(ctx context.Context) (driver.Driver, error) {
 // Finish adds to a result what only the whole run knows: what the laws that hold
 // everywhere found outside of their own cases.
 func (s *Suite) Finish(r *conformance.Result) {
-	s.findings.into(r, s.contract.Name+".client.")
+	s.findings.into(r, s.contract.Name+".client.", s.o.Strict)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.about != nil {

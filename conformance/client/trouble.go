@@ -72,6 +72,13 @@ func (f *facts) troubles() []*scenario {
 	return out
 }
 
+// A client may try again, and follow redirects, within reason: as often as usual
+// libraries do by default (urllib3 and requests: 5 retries, 30 redirects).
+const (
+	mostTries     = 6
+	mostRedirects = 32
+)
+
 func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	m := s.suite.manner
 	op := m.ops[action]
@@ -91,9 +98,9 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	}
 	fault := t.fault
 	fault.Operation, fault.Times = op, -1
-	tries := 4
+	tries := mostTries
 	if t.name == "redirect" {
-		fault.Location, tries = s.mock.URL()+"/", 25
+		fault.Location, tries = s.mock.URL()+"/", mostRedirects
 	}
 	id, ok := s.lay(fault)
 	if !ok {
@@ -126,7 +133,7 @@ func (s *stage) troubled(ctx context.Context, action string, t trouble) {
 	}
 	for i := 1; i < len(struck) && t.retry > 0; i++ {
 		if gap := struck[i].Wall.Sub(struck[i-1].Wall); gap < t.retry*9/10 {
-			s.add("wire", "no other try before "+t.retry.String()+" have passed, as Retry-After says", "one after "+gap.Round(time.Millisecond).String())
+			s.should("wire", "no other try before "+t.retry.String()+" have passed, as Retry-After says", "one after "+gap.Round(time.Millisecond).String())
 			break
 		}
 	}
@@ -152,6 +159,8 @@ func (s *stage) afterTrouble(ctx context.Context, action string, t trouble, r sa
 		s.honest(next, s.seen(next.from))
 	case action == driver.Call && t.retry > 0:
 		s.add("client", "success of the next call: the server was busy, and the session lives", next.text()+"; seen: "+lines(s.seen(r.from)))
+	case action == driver.Renew && t.retry > 0:
+		s.should("client", "success of the next call: the server was busy, and the refresh token lives", next.text()+"; seen: "+lines(s.seen(r.from)))
 	case action == driver.Call:
 		s.should("client", "success of the next call: the session lives, and all is well again", next.text()+"; seen: "+lines(s.seen(r.from)))
 	default:

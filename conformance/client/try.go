@@ -39,11 +39,14 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 		out = append(out, Line{Text: fmt.Sprintf("→ run %d, new %t: %s", t.Seq, t.New, st.mask.Text(string(text)))})
 		bounded, cancel := context.WithTimeout(ctx, s.o.Patience)
 		defer cancel()
-		from := st.mark()
+		st.marked = st.mark()
 		report, err := d.Run(bounded, t)
 		if err != nil {
 			out = append(out, Line{Text: "← nothing that can be used", Wrong: st.mask.Text(err.Error())})
 			return err
+		}
+		for i, r := range report.Steps {
+			st.results = append(st.results, said{step: steps[min(i, len(steps)-1)], StepResult: r})
 		}
 		answer, _ := json.Marshal(report) //nolint:errchkjson // texts only
 		l := Line{Text: "← " + st.mask.Text(string(answer))}
@@ -55,7 +58,7 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 		case report.Skipped == nil:
 			l.Wrong = st.wrongly(steps, report.Steps)
 		}
-		out = append(out, l, Line{Text: "  seen: " + lines(st.seen(from))})
+		out = append(out, l, Line{Text: "  seen: " + lines(st.seen(st.marked))})
 		return nil
 	}
 	plan := [][]driver.Step{{{Do: driver.Login}}, {{Do: driver.Call}, {Do: driver.Call, Parallel: 3}}}
@@ -69,12 +72,42 @@ func (s *Suite) Try(ctx context.Context) ([]Line, error) {
 		if err := tell(steps...); err != nil {
 			return out, err
 		}
-		if i == 0 && !slices.ContainsFunc(st.seen(0), opened) {
-			out[len(out)-1].Wrong = "no session was opened: is the base URL of the task used?"
+		seen, wrong := st.seen(0), &out[len(out)-2].Wrong
+		switch {
+		case *wrong != "":
+		case i == 0 && !slices.ContainsFunc(seen, opened) && st.last() != "":
+			*wrong = "the login did not work: " + st.last()
 			return out, nil
+		case i == 0 && !slices.ContainsFunc(seen, opened):
+			*wrong = "it is ok, and no session was opened: is the base URL of the task used, and does login log in at once?"
+			return out, nil
+		case i == 1 && !slices.ContainsFunc(seen, called):
+			*wrong = "no call with the session was seen: where new is false, the client of the run before goes on. It said: " + or(st.last(), "ok")
+			return out, nil
+		case i == len(plan)-1 && d.About().Can(driver.Logout) && st.last() == "" && !slices.ContainsFunc(st.seen(st.marked), called):
+			*wrong = "a call after the logout is ok, and none was accepted: an error of the library has to be told"
 		}
 	}
+	// Another world: a driver that keeps the address or the client of the first one
+	// is of no use.
+	if err := st.open(setting{turn: 1}); err != nil {
+		return out, err
+	}
+	if err := tell(driver.Step{Do: driver.Login}); err != nil {
+		return out, err
+	}
+	if wrong := &out[len(out)-2].Wrong; *wrong == "" && !slices.ContainsFunc(st.seen(0), opened) {
+		*wrong = "this run has another base_url, and new is true: no session was opened there. Each new client has to be made with the base URL of its run. It said: " + or(st.last(), "ok")
+	}
 	return out, nil
+}
+
+// last is the error that the client told last; "": it told none.
+func (s *stage) last() string {
+	if len(s.results) == 0 || s.results[len(s.results)-1].OK {
+		return ""
+	}
+	return s.mask.Text(s.results[len(s.results)-1].text())
 }
 
 // wrongly is what is wrong with results, beside what a schema can say.

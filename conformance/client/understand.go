@@ -42,7 +42,7 @@ func alterations() []struct {
 func (f *facts) understanding() []*scenario {
 	out := []*scenario{{
 		name: "understand.token", title: "tokens are sent back as they were issued", law: "a token is opaque: not a character more or less (RFC 6749 1.4)",
-		severity: conformance.Must, op: f.about(driver.Call), needs: []string{driver.Login, driver.Call}, cause: []string{"login, call, call"},
+		severity: conformance.Must, op: f.about(driver.Call), about: driver.Call, needs: []string{driver.Login, driver.Call}, cause: []string{"login, call, call"},
 		run: func(ctx context.Context, s *stage) { s.exact(ctx) },
 	}}
 	if f.cookies {
@@ -249,7 +249,7 @@ func (s *stage) cookies(seen []observed, add func(in, wanted, got string)) {
 		}
 		for _, name := range sortedKeys(sent) {
 			if _, ok := due[name]; !ok {
-				add("request "+o.Operation+", cookie "+name, "no cookie that the server has not set for this path, or has cleared", "it is sent")
+				s.should("request "+o.Operation+", cookie "+name, "no cookie that the server has not set for this path, or has cleared", "it is sent")
 			}
 		}
 		jar.SetCookies(u, living(o))

@@ -30,7 +30,7 @@ func (f *facts) watching() []*scenario {
 		s.valid(seen)
 	})
 	add("wire.secrets", "passwords and tokens are sent where the contract puts them, and nowhere else", "URLs, other header fields and other operations are logged and cached (RFC 6750 5.3, RFC 9110 17.9)", driver.Login, func(s *stage, seen []observed) {
-		s.placed(seen, s.add)
+		s.placed(seen, s.note)
 	})
 	add("understand.token", "tokens are sent back as they were issued", "a token is opaque: not a character more or less (RFC 6749 1.4)", driver.Call, func(s *stage, seen []observed) {
 		n := 0
@@ -151,7 +151,11 @@ func (s *stage) watched(ctx context.Context, judge func(*stage, []observed)) {
 	s.results, s.mask, s.secrets = w.results, w.stage.mask, w.stage.secrets
 	seen := s.seen(0)
 	if len(seen) == 0 {
-		s.untestable("the command sent nothing to its server: it finds the address in MOCKAUTH_BASE_URL, or as {{base_url}} in its arguments")
+		why := "the command sent nothing to its server: it finds the address in MOCKAUTH_BASE_URL, or as {{base_url}} in its arguments"
+		if len(s.results) > 0 && !s.results[0].OK {
+			why = "the command sent nothing to its server, and failed: " + s.results[0].text()
+		}
+		s.untestable(why)
 		return
 	}
 	judge(s, seen)

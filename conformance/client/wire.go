@@ -40,7 +40,7 @@ func (f *facts) wire() []*scenario {
 		name: "wire.secrets", title: "passwords and tokens are sent where the contract puts them, and nowhere else",
 		law: "URLs, other header fields and other operations are logged and cached (RFC 6750 5.3, RFC 9110 17.9)", severity: conformance.Must,
 		op: f.login(), needs: []string{driver.Login}, cause: []string{"one whole session, in which nothing goes wrong"},
-		run: func(ctx context.Context, s *stage) { s.session(ctx); s.placed(s.seen(0), s.add) },
+		run: func(ctx context.Context, s *stage) { s.session(ctx); s.placed(s.seen(0), s.note) },
 	})
 	for _, action := range []string{driver.Login, driver.Call} {
 		out = append(out, &scenario{
@@ -64,6 +64,9 @@ func (s *stage) wireOf(ctx context.Context, action string) {
 	r, ok := s.step(ctx, driver.Step{Do: action})
 	if !ok {
 		return
+	}
+	if action == driver.Logout {
+		s.later(ctx, r.from, closed)
 	}
 	seen := s.seen(r.from)
 	s.valid(seen)
@@ -177,22 +180,35 @@ func (s *stage) known() []string {
 }
 
 // placed looks for secrets in places where the contract has none.
-func (s *stage) placed(seen []observed, add func(in, wanted, got string)) {
+func (s *stage) placed(seen []observed, add func(severity conformance.Severity, in, wanted, got string)) {
 	secrets := s.known()
+	masks := make(map[string]*conformance.Masker, len(secrets))
+	for _, x := range secrets {
+		masks[x] = conformance.NewMasker(x)
+	}
 	for _, o := range seen {
 		if o.Operation == "" && o.Method == http.MethodOptions {
 			continue
 		}
-		for _, place := range s.strayed(o, secrets) {
-			add("request "+or(o.Operation, o.Method+" of an unknown path")+", "+place.where, "no "+place.what+" there", "it is there")
+		for _, place := range s.strayed(o, masks) {
+			severity := conformance.Must
+			if place.same { // the same server has it already
+				severity = conformance.Should
+			}
+			add(severity, "request "+or(o.Operation, o.Method+" of an unknown path")+", "+place.where, "no "+place.what+" there", "it is there")
 		}
 	}
 }
 
-type strayed struct{ where, what string }
+type strayed struct {
+	where, what string
+	// same: in the field that is for credentials, at another operation of the
+	// contract.
+	same bool
+}
 
 // strayed are the places of a request that hold a secret, and must not.
-func (s *stage) strayed(o observed, secrets []string) []strayed {
+func (s *stage) strayed(o observed, masks map[string]*conformance.Masker) []strayed {
 	allowed := map[specs.Part]map[string]bool{}
 	body := false
 	if op := s.operation(o.Operation); op != nil {
@@ -206,9 +222,9 @@ func (s *stage) strayed(o observed, secrets []string) []strayed {
 	}
 	var out []strayed
 	look := func(where, text string) {
-		for _, x := range secrets {
-			if strings.Contains(text, x) {
-				p := strayed{where, s.what(x)}
+		for _, x := range sortedKeys(masks) {
+			if strings.Contains(text, x) || masks[x].Text(text) != text {
+				p := strayed{where, s.what(x), where == "header Authorization" && o.Operation != "" && s.what(x) != password}
 				if !slices.Contains(out, p) {
 					out = append(out, p)
 				}
@@ -262,8 +278,10 @@ func (s *stage) what(text string) string {
 			}
 		}
 	}
-	return "password"
+	return password
 }
+
+const password = "password"
 
 // redirected answers one action with a redirect to another server.
 func (s *stage) redirected(ctx context.Context, action string) {
