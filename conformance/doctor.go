@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -263,12 +264,23 @@ func (x *examination) profile() string {
 	return "the contract's own"
 }
 
+// LogInNote is what Doctor.LogIn returns where logging in works, and yet something
+// about it is to be said: the run will judge it.
+type LogInNote struct{ Said string }
+
+func (n *LogInNote) Error() string { return n.Said }
+
 func (x *examination) logIn() bool {
 	if x.LogIn == nil {
 		return true
 	}
 	start := time.Now()
-	if err := x.LogIn(x.ctx); err != nil {
+	err := x.LogIn(x.ctx)
+	var note *LogInNote
+	if errors.As(err, &note) {
+		return x.good(CheckLogIn, "%s; %s", time.Since(start).Round(time.Millisecond), note.Said)
+	}
+	if err != nil {
 		return x.bad(CheckLogIn, "failed", fmt.Sprintf("Logging in does not work: %s. Look whether the account in the target file is right and not locked, and whether the variables hold the secrets of this server and not of another one. If the status is another than 401 or 403, look whether the server reads the request as the contract writes it.", strings.TrimSuffix(err.Error(), ".")))
 	}
 	return x.good(CheckLogIn, "%s", time.Since(start).Round(time.Millisecond))

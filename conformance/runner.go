@@ -50,6 +50,8 @@ type Runner struct {
 	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
 	carried map[string]*session.Record
+	// withheld are the kinds of token that an answer was to give and did not.
+	withheld []string
 }
 
 // NewRunner makes a Runner for a plan.
@@ -81,6 +83,9 @@ func (r *Runner) Used() Used {
 	u.Requests = r.client.Requests()
 	return u
 }
+
+// Withheld are the kinds of token that an answer was to give, and did not.
+func (r *Runner) Withheld() []string { return slices.Clone(r.withheld) }
 
 // Mask replaces every known secret in a text.
 func (r *Runner) Mask(text string) string { return r.mask.Text(text) }
@@ -387,6 +392,11 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 					if text, ok := t.(string); ok {
 						x.r.mask.Add(text)
 					}
+				}
+			}
+			for _, i := range p.Issue {
+				if k := i.Kind.Name; len(l.Tokens[k]) == 0 && !slices.Contains(x.r.withheld, k) {
+					x.r.withheld = append(x.r.withheld, k)
 				}
 			}
 			foreign = x.repeated(st, p, l, tx)

@@ -43,6 +43,9 @@ func (a *app) logIn(x *aim) func(context.Context) error {
 				return fmt.Errorf("%s: %s %s answers %d%s", e.Purpose, e.Request.Method, e.Request.URL, e.Response.Status, beginning(e.Response.Body))
 			}
 		}
+		if none := r.Withheld(); len(none) > 0 {
+			return &conformance.LogInNote{Said: fmt.Sprintf("but the answer of %s %s has no token %s where the contract has it", shortest.Method, shortest.Path, strings.Join(none, ", "))}
+		}
 		return nil
 	}
 }

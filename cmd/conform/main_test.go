@@ -180,6 +180,18 @@ func TestAServerThatDoesNotConform(t *testing.T) {
 	conform(t, nil, "server", system, "--url", base, "--focus", opens).want(t, exitFails, "does not conform", system+"."+opens, "FINE", "conform explain")
 }
 
+// A log-in that gives no token is no configuration fault, and is said.
+func TestTheDoctorSaysThatALogInGivesNoToken(t *testing.T) {
+	base := bent(t, mockserver.Start(t, mockserver.System(system)), func(r *http.Response) {
+		b, _ := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		b = bytes.Replace(b, []byte(`"sessionId"`), []byte(`"session"`), 1)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(b)), int64(len(b))
+		r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+	})
+	conform(t, nil, "doctor", system, "--url", base).want(t, exitOK, "ok log in", "has no token sid where the contract has it")
+}
+
 func TestWhatGoesWrongIsSaidOnce(t *testing.T) {
 	mock := mockserver.Start(t, mockserver.System(system))
 	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
