@@ -136,7 +136,7 @@ func (b *builder) caseOf(steps []*step, judged *candidate, kind, title string, l
 			x.Wrong++
 		}
 		if st.success {
-			x.Sessions += len(st.request.op.Op.Opens)
+			x.Sessions += st.opens
 		}
 	}
 	x.Requests = len(steps)

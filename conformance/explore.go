@@ -109,12 +109,13 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 				return nil, err
 			}
 			next.outcome, next.success, next.writes = p.Outcome(), p.Failure == nil, p.Writes()
+			next.opens = len(p.Opens)
 			if at.next == nil {
 				at.next = map[*step]*walked{}
 			}
 			at.next[st] = next
 		}
-		st.outcome, st.success, st.writes = next.outcome, next.success, next.writes
+		st.outcome, st.success, st.writes, st.opens = next.outcome, next.success, next.writes, next.opens
 		at = next
 	}
 	if at.way == nil {
@@ -135,6 +136,7 @@ type walked struct {
 	outcome string // of the last step
 	success bool
 	writes  []string // by the last step, see step
+	opens   int      // by the last step
 	way     *way     // nil: nobody asked for it
 	next    map[*step]*walked
 }
@@ -470,7 +472,7 @@ func (c *candidate) step(purpose string) *step {
 	if purpose == "" {
 		purpose = c.purpose()
 	}
-	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil, writes: c.p.Writes()}
+	return &step{request: c.request, purpose: purpose, outcome: c.p.Outcome(), success: c.p.Failure == nil, writes: c.p.Writes(), opens: len(c.p.Opens)}
 }
 
 // purpose says in words what a request is for.

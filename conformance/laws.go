@@ -148,14 +148,14 @@ func (b *builder) sameInEveryForm(op *specs.Operation, f *found) {
 		}
 		first, second := c.request.clone(), c.request.clone()
 		first.accept, second.accept = offers[0], offers[1]
-		steps := append(slices.Clone(c.way.steps), &step{request: first, purpose: "ask for " + offers[0], outcome: c.p.Outcome(), success: true})
+		steps := append(slices.Clone(c.way.steps), &step{request: first, purpose: "ask for " + offers[0], outcome: c.p.Outcome(), success: true, opens: len(c.p.Opens)})
 		g := c.filling.clone()
 		g.r = second
 		x := c.e.tryIn(c.way, g)
 		if x == nil || x.p.Failure != nil || x.p.Outcome() != c.p.Outcome() {
 			continue
 		}
-		cs := b.caseOf(append(steps, &step{request: second, purpose: "ask for " + offers[1], outcome: x.p.Outcome(), success: true}), x, "format",
+		cs := b.caseOf(append(steps, &step{request: second, purpose: "ask for " + offers[1], outcome: x.p.Outcome(), success: true, opens: len(x.p.Opens)}), x, "format",
 			fmt.Sprintf("%s answers the same as %s and as %s", op.ID, offers[0], offers[1]))
 		cs.twin = true
 		b.add(cs, op.ID, "law.same-in-every-form", slug(c.p.Outcome()))

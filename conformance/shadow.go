@@ -31,6 +31,8 @@ type step struct {
 	success bool
 	// writes are the fields of accounts that it changes, see Decision.Writes.
 	writes []string
+	// opens is how many sessions it opens.
+	opens int
 	// parallel: the request is sent several times at once.
 	parallel bool
 	// judged: whether it is accepted is judged, although other steps follow; links
