@@ -103,6 +103,7 @@ func (r *Runner) Run(ctx context.Context, c *conformance.Case) (v conformance.Ve
 func (r *Runner) count(s *stage) {
 	r.used.Requests += s.past + s.mark()
 	r.used.Sessions += s.opens + count(s.seen(0), opened)
+	r.used.WrongPasswords += count(s.seen(0), func(o observed) bool { return o.Refused && strings.HasPrefix(o.Outcome, "credentials.") })
 	r.used.Closed = r.used.Sessions // a mock ends with all that is in it
 }
 
@@ -203,6 +204,7 @@ func (s *stage) exchanges() []conformance.Exchange {
 	var out []conformance.Exchange
 	for i, o := range s.seen(0) {
 		if i == mostShown {
+			out[i-1].Purpose += fmt.Sprintf(" (%s after it, not shown)", plural(s.mark()-i, "more request"))
 			break
 		}
 		out = append(out, s.exchange(i, o))
