@@ -30,19 +30,6 @@ func (a *app) parallel(ctx context.Context, p *planned, cfg suite.Config, f runF
 	})
 }
 
-// share leaves of a budget what one of several processes may use of it. Wrong
-// passwords are counted by the parent, who gives out the cases.
-func share(b *conformance.Budgets, process, processes int) {
-	b.RequestsPerSecond /= float64(processes)
-	if b.Sessions > 0 {
-		first := 0 // the first processes take what does not divide
-		if process <= b.Sessions%processes {
-			first = 1
-		}
-		b.Sessions = max(1, b.Sessions/processes+first)
-	}
-}
-
 // work is one of the processes that parallel starts.
 func (a *app) work(ctx context.Context, args []string, f runFlags, stdin io.Reader) error {
 	// What goes wrong is for the parent to say.
@@ -68,7 +55,7 @@ func (a *app) work(ctx context.Context, args []string, f runFlags, stdin io.Read
 	if err != nil {
 		return refuse(err)
 	}
-	share(&aims[0].target.Budgets, process, processes)
+	suite.Share(&aims[0].target.Budgets, process, processes)
 	plan, err := aims[0].plan()
 	if err != nil {
 		return refuse(err)

@@ -22,8 +22,9 @@ import (
 // entry. Interrupts and timeouts of the suite reach the case, which then cleans
 // up. Config.Seed and FailFast are the host's own to set, and not looked at.
 //
-// In parallel (ginkgo -p) each process has a runner of its own, and accounts of
-// its own where the target has enough. The error says what of the filter
+// In parallel (ginkgo -p) each process has a runner of its own, and its share of
+// the budgets of sessions and requests a second. Where wrong passwords have a
+// budget, the cases that send some are Serial: one process runs them. The error says what of the filter
 // cannot be read, or that it leaves no case.
 func Register(plan *conformance.Plan, cfg Config) error {
 	cases, err := choose(plan, cfg.Filter)
@@ -38,6 +39,7 @@ func Register(plan *conformance.Plan, cfg Config) error {
 	if c.runner == nil {
 		c.runner = &late{plan: plan, options: cfg.Options}
 	}
+	c.budgeted = plan.Target != nil && plan.Target.Budgets.WrongPasswords > 0
 	title := "conformance"
 	if plan.Contract != nil {
 		title = plan.Contract.Name
@@ -68,7 +70,11 @@ func specify(c *course, cases []*conformance.Case) {
 				if c.host { // a Run has filtered already
 					labels = ginkgo.Label(Labels(k.Info)...)
 				}
-				ginkgo.It(k.ID+": "+k.Title, labels, place(k.Rule), func(ctx ginkgo.SpecContext) { c.spec(ctx, k) })
+				var alone any = labels
+				if c.host && k.Wrong > 0 && c.budgeted {
+					alone = []any{labels, ginkgo.Serial} // one process sends them all, and counts them
+				}
+				ginkgo.It(k.ID+": "+k.Title, alone, place(k.Rule), func(ctx ginkgo.SpecContext) { c.spec(ctx, k) })
 			}
 		})
 	}
@@ -118,7 +124,7 @@ func (l *late) make() (*conformance.Runner, error) {
 		if suiteConfig, _ := ginkgo.GinkgoConfiguration(); l.options.Processes == 0 {
 			l.options.Process, l.options.Processes = suiteConfig.ParallelProcess, suiteConfig.ParallelTotal
 		}
-		l.runner, l.err = conformance.NewRunner(l.plan, l.options)
+		l.runner, l.err = conformance.NewRunner(shared(l.plan, l.options.Process, l.options.Processes), l.options)
 		if l.err == nil && l.runner == nil {
 			l.err = errors.New("there is no runner")
 		}

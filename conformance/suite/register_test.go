@@ -183,3 +183,31 @@ func TestTheTailOfAWorkerIsBounded(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+// ginkgo -p: no budget is used more than once.
+func TestAHostsProcessesShareTheBudgets(t *testing.T) {
+	p := planned(3)
+	p.Target.Budgets = conformance.Budgets{WrongPasswords: 2, Sessions: 10, RequestsPerSecond: 20}
+	sessions := 0
+	for n := 1; n <= 4; n++ {
+		b := shared(p, n, 4).Target.Budgets
+		sessions += b.Sessions
+		if b.RequestsPerSecond != 5 {
+			t.Errorf("process %d sends %g requests a second", n, b.RequestsPerSecond)
+		}
+	}
+	if sessions != 10 || p.Target.Budgets.Sessions != 10 {
+		t.Errorf("they open %d sessions, of %d", sessions, p.Target.Budgets.Sessions)
+	}
+	p.Cases[1].Wrong = 1
+	report := asHost(t, func() {
+		if err := Register(p, Config{Runner: &fake{}}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	for _, s := range report.SpecReports {
+		if s.LeafNodeType == types.NodeTypeIt && s.IsSerial != strings.Contains(s.LeafNodeText, "outcome1:") {
+			t.Errorf("%s is serial: %v", s.LeafNodeText, s.IsSerial)
+		}
+	}
+}

@@ -121,6 +121,7 @@ func begin(plan *conformance.Plan, cfg Config, chosen int) *conformance.Result {
 // course is one run under way.
 type course struct {
 	host     bool // the suite is a host's
+	budgeted bool // wrong passwords have a budget
 	cfg      Config
 	ctx      context.Context //nolint:containedctx // Ginkgo gives each spec a context of its own; this one ends the whole
 	runner   Runner
