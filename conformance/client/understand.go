@@ -178,6 +178,8 @@ func (s *stage) altered(ctx context.Context, action, alter string) {
 func otherwise(o observed, alter string) bool {
 	body := o.AnswerBody
 	switch alter {
+	case "numbers-as-strings":
+		return slices.ContainsFunc(o.Issued, func(t issued) bool { return strings.Trim(t.Text, "0123456789") == "" })
 	case "nulls":
 		return bytes.Contains(body, []byte("null"))
 	case "bom":
