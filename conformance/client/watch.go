@@ -153,7 +153,7 @@ func (s *stage) watched(ctx context.Context, judge func(*stage, []observed)) {
 	if len(seen) == 0 {
 		why := "the command sent nothing to its server: it finds the address in MOCKAUTH_BASE_URL, or as {{base_url}} in its arguments"
 		if len(s.results) > 0 && !s.results[0].OK {
-			why = "the command sent nothing to its server, and failed: " + s.results[0].text()
+			why = "it failed: " + s.results[0].text() + "; " + why
 		}
 		s.untestable(why)
 		return
