@@ -37,6 +37,10 @@ const (
 // redirect, keeps no cookies, asks for no compression, speaks HTTP/1.1, and uses
 // no proxy but Target.Proxy: those of the environment (HTTPS_PROXY) are not
 // looked at. It is safe for concurrent use.
+//
+// net/http itself writes to the standard logger (package log) when a server sends
+// more than it announced, quotes it, and no Masker sees that: a program that
+// publishes its log gives the standard logger another output, as conform does.
 type Client struct {
 	target  *Target
 	masker  *Masker

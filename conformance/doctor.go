@@ -266,7 +266,7 @@ func (x *examination) profile() string {
 
 // LogInNote is what Doctor.LogIn returns where logging in works, and yet something
 // about it is to be said: the run will judge it.
-type LogInNote struct{ Said string }
+type LogInNote struct{ Said string } //nolint:errname // it is none that stands against anything
 
 func (n *LogInNote) Error() string { return n.Said }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -52,11 +53,17 @@ func main() {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(400)
 	}
+	hush()
 	ctx, stop := interrupts(os.Stderr, os.Exit)
 	code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
+
+// hush closes the standard logger. The one who writes to it is net/http, about
+// servers that send more than they announced, and it quotes what they sent: no
+// masker sees that, and no option turns it off.
+func hush() { log.SetOutput(io.Discard) }
 
 // interrupts is a context that the first Ctrl-C ends: the case under way cleans
 // up and the reports are written. The second one ends the process.

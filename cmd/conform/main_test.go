@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -13,6 +14,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -32,6 +34,7 @@ const asConform = "CONFORM_TEST_MAIN=1"
 
 func TestMain(m *testing.M) {
 	if os.Getenv("CONFORM_TEST_MAIN") != "" {
+		hush()
 		ctx, stop := interrupts(os.Stderr, os.Exit)
 		code := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 		stop()
@@ -178,6 +181,40 @@ func TestAServerThatConforms(t *testing.T) {
 func TestAServerThatDoesNotConform(t *testing.T) {
 	base := bent(t, mockserver.Start(t, mockserver.System(system)), slip)
 	conform(t, nil, "server", system, "--url", base, "--focus", opens).want(t, exitFails, "does not conform", system+"."+opens, "FINE", "conform explain")
+}
+
+// net/http writes what a server sends beyond its answer into the standard logger,
+// past every masker.
+func TestWhatAServerSendsUnaskedIsNotWritten(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = http.ReadRequest(bufio.NewReader(c))
+				_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}unasked-"+demoPassword)
+				time.Sleep(200 * time.Millisecond)
+			}()
+		}
+	}()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self, "doctor", "--config", targetFile(t, "http://"+l.Addr().String(), ""))
+	cmd.Env = append(os.Environ(), asConform, "STAGING_PASSWORD="+demoPassword, "GORACE=atexit_sleep_ms=0")
+	said, _ := cmd.CombinedOutput()
+	if len(said) == 0 || bytes.Contains(said, []byte("Unsolicited")) || bytes.Contains(said, []byte(demoPassword)) {
+		t.Errorf("it says %s", said)
+	}
 }
 
 // A log-in that gives no token is no configuration fault, and is said.
