@@ -56,6 +56,7 @@ func (a *app) work(ctx context.Context, args []string, f runFlags, stdin io.Read
 		return refuse(err)
 	}
 	suite.Share(&aims[0].target.Budgets, process, processes)
+	aims[0].target.TakeTurns(aims[0].contract, process)
 	plan, err := aims[0].plan()
 	if err != nil {
 		return refuse(err)
