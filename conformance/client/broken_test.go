@@ -64,7 +64,7 @@ func TestTheCorrectClientPasses(t *testing.T) {
 			}
 			t.Run(system+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				for _, v := range run(t, system, client.Options{Start: broken.Start(system, o), Patience: 8 * time.Second, Strict: true}, func(conformance.Info) bool { return true }) {
+				for _, v := range run(t, system, client.Options{Start: broken.Start(system, o), Patience: 20 * time.Second, Strict: true}, func(conformance.Info) bool { return true }) {
 					if v.Status != conformance.Passed && v.Status != conformance.Excluded {
 						t.Errorf("%s: %s", v.ID, said(v))
 					}
