@@ -88,7 +88,8 @@ func (d *command) Run(ctx context.Context, t *Task) (*Report, error) {
 	}
 	group(cmd)
 	said := &output{}
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(d.wrote, said), io.MultiWriter(d.wrote, said)
+	both := io.MultiWriter(d.wrote, said)
+	cmd.Stdout, cmd.Stderr = both, both // one pipe: what was written first is read first
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("the command does not start: %w", err)
