@@ -10,7 +10,6 @@ import (
 	"net/textproto"
 	"net/url"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -307,13 +306,7 @@ func shipped(c *specs.Contract) bool {
 
 // demo aims at the demo world of the contract, as a mock of ours has it.
 func (a *app) demo(x *aim) error {
-	var world *fixtures.World
-	var err error
-	if shipped(x.contract) {
-		world, err = fixtures.System(x.contract)
-	} else {
-		world, err = fixtures.Own(x.contract, filepath.Dir(x.contract.Doc.Name))
-	}
+	world, err := fixtures.Of(x.contract)
 	if err != nil {
 		return exit{exitUsage, err}
 	}

@@ -67,7 +67,7 @@ func (r *Runner) Run(ctx context.Context, c *conformance.Case) (v conformance.Ve
 		return v
 	}
 	s := r.stage(c.ID)
-	s.severity, s.rule, s.title = c.Severity, c.Rule, c.Title
+	s.severity, s.rule = c.Severity, c.Rule
 	defer func() { v.Seconds = time.Since(started).Seconds() }()
 	defer s.close()
 	if why := r.lacks(ctx, x); why != "" {

@@ -102,8 +102,6 @@ type manner struct {
 	// renews: a call with an expired token made the client renew its session by
 	// itself.
 	renews bool
-	// again: it logged in again by itself.
-	again bool
 }
 
 // rehearse learns the manner of the client, once for all runners. It returns
@@ -195,7 +193,6 @@ func (s *stage) learn(ctx context.Context, m *manner) bool {
 		if r, ok = s.step(ctx, driver.Step{Do: driver.Call}); ok {
 			seen := s.seen(r.from)
 			m.renews = slices.ContainsFunc(seen, renewed)
-			m.again = slices.ContainsFunc(seen, opened)
 			if m.ops[driver.Renew] == "" {
 				m.ops[driver.Renew] = last(seen, renewed)
 			}

@@ -26,7 +26,6 @@ type stage struct {
 	suite *Suite
 	r     *Runner
 	id    string
-	title string
 
 	mock    *mockserver.Server
 	world   *mockserver.World
