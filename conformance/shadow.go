@@ -48,7 +48,7 @@ type step struct {
 type shadow struct {
 	contract *specs.Contract
 	machine  *session.Machine
-	store    *session.Memory
+	store    session.Store
 	now      time.Time
 	made     []made
 	to       address

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -208,7 +210,42 @@ func (c *control) ClearFault(id int) error {
 	return nil
 }
 
-func (c *control) Reset(in admin.Reset) error { return c.world.begin(in) }
+func (c *control) Reset(in admin.Reset) error {
+	err := c.world.begin(in)
+	if errors.Is(err, ErrNoCheckpoint) {
+		return admin.NotFound{Err: err}
+	}
+	return err
+}
+
+func (c *control) Checkpoints() []admin.Checkpoint {
+	c.world.mu.Lock()
+	defer c.world.mu.Unlock()
+	out := []admin.Checkpoint{}
+	for _, name := range slices.Sorted(maps.Keys(c.world.checkpoints)) {
+		out = append(out, admin.Checkpoint{Name: name, Now: c.world.checkpoints[name].now})
+	}
+	return out
+}
+
+func (c *control) Keep(name string) (admin.Checkpoint, error) {
+	err := c.world.Keep(name)
+	switch {
+	case errors.Is(err, ErrTooManyCheckpoints):
+		return admin.Checkpoint{}, admin.Conflict{Err: err}
+	case err != nil:
+		return admin.Checkpoint{}, err
+	}
+	return admin.Checkpoint{Name: name, Now: c.world.clock.Now()}, nil
+}
+
+func (c *control) Forget(name string) error {
+	if !c.world.Forget(name) {
+		_, err := c.world.kept(name)
+		return admin.NotFound{Err: err}
+	}
+	return nil
+}
 
 func (c *control) describeWorld(w *World, r *http.Request) admin.World {
 	out := admin.World{Name: w.name, BaseURL: c.root(w, r), Now: w.clock.Now(), Requests: len(w.journal.entries()), Systems: []admin.WorldSystem{}}

@@ -13,13 +13,22 @@ func (w *World) Reset() { _ = w.begin(admin.Reset{}) } // without settings nothi
 // begin is Reset, but for what in says. All of it is done or, if anything in it
 // is wrong, nothing.
 func (w *World) begin(in admin.Reset) error {
-	states := make(map[string]*state, len(in.Settings))
+	from := &checkpoint{}
+	if in.Checkpoint != "" {
+		var err error
+		if from, err = w.kept(in.Checkpoint); err != nil {
+			return err
+		}
+	}
+	states := forkAll(from.states)
 	for name, set := range in.Settings {
 		sys, err := w.server.system(name)
 		if err != nil {
 			return err
 		}
-		states[name] = w.newState(sys)
+		if states[name] == nil {
+			states[name] = w.newState(sys)
+		}
 		var profile *string
 		if set.Profile != "" {
 			profile = &set.Profile
@@ -31,40 +40,66 @@ func (w *World) begin(in admin.Reset) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	err := w.clock.try(func() {
-		w.clock.reset()
+		switch {
+		case from.frozen:
+			w.clock.freeze(from.now)
+		case !from.now.IsZero():
+			w.clock.start(from.now)
+		default:
+			w.clock.reset()
+		}
 		move(w.clock, in.Clock)
 	})
 	if err != nil {
 		return err
 	}
 	w.states, w.beginning = states, in
-	w.journal.reset()
+	w.journal.resetTo(from.numbers)
 	w.faults.clear(true)
 	return nil
 }
 
-// turnTo begins the world again, as its last reset did, where turn is another
-// than that of the request before. So a test after another has a fresh world
-// without a call of the control API: at /w/name@1, /w/name@2, and so on.
-func (w *World) turnTo(turn string) {
-	w.turning.Lock()
-	defer w.turning.Unlock()
-	if w.turn == turn {
-		return
-	}
-	w.turn = turn
-	w.mu.Lock()
-	in := w.beginning
-	w.mu.Unlock()
-	_ = w.begin(in) // it could be begun so before
+// turn is what stands after the name of a world in a path: /w/mine@2~in. The zero
+// value: nothing.
+type turn struct {
+	number     string
+	checkpoint string // "": as the last reset began the world
 }
 
-// turnOf divides a name in a path: mine@2 is the world mine at its turn 2. The
-// turn is "" if there is none, or no number.
-func turnOf(name string) (world, turn string) {
-	world, turn, _ = strings.Cut(name, "@")
-	if turn == "" || len(turn) > 18 || strings.Trim(turn, "0123456789") != "" {
-		return name, ""
+// turnTo begins the world again, as its last reset did or at a checkpoint, where
+// the turn is another than that of the request before. So a test after another has
+// a fresh world without a call of the control API: at /w/name@1, /w/name@2, and so
+// on.
+func (w *World) turnTo(t turn) error {
+	w.turning.Lock()
+	defer w.turning.Unlock()
+	if w.turn == t {
+		return nil
 	}
-	return world, turn
+	w.mu.Lock()
+	usual := w.beginning
+	w.mu.Unlock()
+	in := usual
+	if t.checkpoint != "" {
+		in = admin.Reset{Checkpoint: t.checkpoint}
+	}
+	if err := w.begin(in); err != nil {
+		return err // there is no such checkpoint any more
+	}
+	w.mu.Lock()
+	w.beginning = usual
+	w.mu.Unlock()
+	w.turn = t
+	return nil
+}
+
+// turnOf divides a name in a path: mine@2~in is the world mine at its turn 2, which
+// begins at the checkpoint in. There is no turn if there is no number.
+func turnOf(name string) (world string, t turn) {
+	world, after, _ := strings.Cut(name, "@")
+	t.number, t.checkpoint, _ = strings.Cut(after, "~")
+	if t.number == "" || len(t.number) > 18 || strings.Trim(t.number, "0123456789") != "" {
+		return name, turn{}
+	}
+	return world, t
 }

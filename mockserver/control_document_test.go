@@ -138,8 +138,16 @@ func TestTheControlAPIAnswersAsItsDocumentSays(t *testing.T) {
 	calls := controlCalls(t)
 	for _, root := range []string{"/__admin", "/w/lab/__admin"} {
 		m := mockserver.Start(t, mockserver.System("wedia"))
-		if _, err := m.NewWorld("lab", false); err != nil {
+		lab, err := m.NewWorld("lab", false)
+		if err != nil {
 			t.Fatal(err)
+		}
+		for i := range 99 { // there is room for one more
+			for _, w := range []*mockserver.World{lab, m.Default()} {
+				if err := w.Keep(fmt.Sprintf("kept-%d", i)); err != nil {
+					t.Fatal(err)
+				}
+			}
 		}
 		for i, c := range calls {
 			if c.Traffic {

@@ -115,8 +115,16 @@ func (j *Journal) entries() []*entry {
 	return slices.Clone(j.kept[j.first:])
 }
 
-func (j *Journal) reset() {
+// last is the number of the last exchange.
+func (j *Journal) last() int {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.kept, j.first, j.bytes, j.numbers = nil, 0, 0, 0
+	return j.numbers
+}
+
+// resetTo empties the journal; numbers go on after last.
+func (j *Journal) resetTo(last int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.kept, j.first, j.bytes, j.numbers = nil, 0, 0, last
 }

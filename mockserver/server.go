@@ -431,47 +431,54 @@ func (s *Server) prepareMasks() {
 const AdminPath = "/__admin"
 
 // ServeHTTP answers a request in the world that its base URL names: a host
-// {world}.localhost, a path /w/{world} or /w/{world}@{turn}, else the default
-// world.
+// {world}.localhost, a path /w/{world}, /w/{world}@{turn} or
+// /w/{world}@{turn}~{checkpoint}, else the default world.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	world, prefix, path := s.locate(r)
-	if world == nil {
-		noWorld(w, r, path)
+	world, prefix, path, err := s.locate(r)
+	if err != nil {
+		noWorld(w, r, err)
 		return
 	}
 	s.serve(w, r, world, prefix, path)
 }
 
 // locate finds the world of a request, the prefix that named it, and the path
-// below. A nil world: there is none called path.
-func (s *Server) locate(r *http.Request) (world *World, prefix, path string) {
+// below. The error says that there is none, or no such checkpoint in it.
+func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err error) {
 	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
 		name, below, _ := strings.Cut(rest, "/")
-		only, turn := turnOf(name)
+		only, at := turnOf(name)
 		x := s.World(only)
 		if x == nil {
-			return nil, "", name
+			return nil, "", "", unknownWorld(name)
 		}
-		if turn != "" {
-			x.turnTo(turn)
+		if at != (turn{}) {
+			if err := x.turnTo(at); err != nil {
+				return nil, "", "", err
+			}
 		}
-		return x, "/w/" + name, "/" + below
+		return x, "/w/" + name, "/" + below, nil
 	}
 	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
 		if x := s.World(host); x != nil {
-			return x, "", path
+			return x, "", path, nil
 		}
 	}
-	return s.base, "", path
+	return s.base, "", path, nil
 }
 
-func noWorld(w http.ResponseWriter, r *http.Request, name string) {
-	why := fmt.Sprintf("There is no world %q; make it with POST %s/worlds {\"name\":%q}.", name, AdminPath, name)
+func unknownWorld(name string) error {
 	if !worldName.MatchString(name) {
-		why = fmt.Sprintf("There is no world %q, nor can there be: a name has a-z, 0-9 and -, at most 63 characters.", name)
+		return fmt.Errorf("there is no world %q, nor can there be: a name has a-z, 0-9 and -, at most 63 characters", name)
 	}
-	problem(w, r, http.StatusNotFound, "request.path", why, nil)
+	return fmt.Errorf("there is no world %q; make it with POST %s/worlds {\"name\":%q}", name, AdminPath, name)
+}
+
+// noWorld answers a request to a world, or a checkpoint, that is not there.
+func noWorld(w http.ResponseWriter, r *http.Request, err error) {
+	why := err.Error()
+	problem(w, r, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".", nil)
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {
@@ -491,10 +498,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, pre
 // default world, and at /w/{world}/__admin.
 func (s *Server) Admin() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		world, prefix, path := s.locate(r)
+		world, prefix, path, err := s.locate(r)
 		switch {
-		case world == nil:
-			noWorld(w, r, path)
+		case err != nil:
+			noWorld(w, r, err)
 		case path == AdminPath || strings.HasPrefix(path, AdminPath+"/"):
 			s.serveAdmin(w, r, world, prefix)
 		default:

@@ -30,19 +30,21 @@ type World struct {
 	own     *http.Server
 	ownURL  string
 
-	mu        sync.Mutex // of states and beginning
-	states    map[string]*state
-	beginning admin.Reset // how the last reset began it
+	mu          sync.Mutex // of states, beginning and checkpoints
+	states      map[string]*state
+	beginning   admin.Reset // how the last reset began it
+	checkpoints map[string]*checkpoint
 
 	observing sync.Mutex // makes decisions and their observations one; taken before all others
 
 	turning sync.Mutex // of turn; taken before mu
-	turn    string     // the last number after the name, see turnTo
+	turn    turn       // the last one, see turnTo
 }
 
 // state is one system in one world.
 type state struct {
 	machine *session.Machine
+	source  *rand.PCG // of machine.Rand; used in store.Update
 	store   session.Store
 	profile string // the one in force; guarded by store.Update
 	laid    []laid // failures that were asked for; guarded by store.Update
@@ -94,19 +96,21 @@ func (w *World) state(sys *system) *state {
 
 // newState is a system as it is at the start.
 func (w *World) newState(sys *system) *state {
+	source := w.source(sys.name())
 	return &state{
-		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: w.rand(sys.name()), Keys: &sys.keys, Twist: sys.twist},
+		machine: &session.Machine{Contract: sys.contract, Settings: sys.settings, Rand: rand.New(source), Keys: &sys.keys, Twist: sys.twist}, //nolint:gosec // see source
+		source:  source,
 		store:   session.NewMemory(sys.seed),
 		profile: w.server.config.profiles[sys.name()],
 	}
 }
 
-// rand is a source of randomness of one system in one world. The same seed and
-// name give the same values.
-func (w *World) rand(system string) *rand.Rand {
+// source is where the chance of one system in one world comes from. The same seed
+// and name give the same values. It is no secret: a mock's tokens protect nothing.
+func (w *World) source(system string) *rand.PCG {
 	h := fnv.New64a()
 	h.Write([]byte(w.name + "\x00" + system))
-	return rand.New(rand.NewPCG(w.server.seed, h.Sum64())) //nolint:gosec // a mock's tokens protect nothing, and a seed must give them again
+	return rand.NewPCG(w.server.seed, h.Sum64())
 }
 
 // Journal returns the exchanges of the world, oldest first, secrets masked.

@@ -75,7 +75,7 @@ func TestACloneGoesItsOwnWay(t *testing.T) {
 		for range rnd.IntN(8) {
 			step(m)
 		}
-		clone := m.Clone()
+		clone := m.Clone().(*Memory)
 		if seen(m) != seen(clone) {
 			t.Fatalf("the original:\n%s\nits clone:\n%s", seen(m), seen(clone))
 		}

@@ -112,6 +112,8 @@ func (t *Token) End() time.Time {
 // is why everything in it refers to others by id and not by pointer.
 type Store interface {
 	Update(f func(Tx))
+	// Clone returns a store of its own in the same state.
+	Clone() Store
 }
 
 // Tx is the state while f of Update runs.
@@ -282,7 +284,7 @@ func NewMemory(seed *Seed) *Memory {
 
 // Clone returns a world of its own in the same state. Records, sessions and
 // tokens are never changed once they are stored, so both share them.
-func (m *Memory) Clone() *Memory {
+func (m *Memory) Clone() Store {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := NewMemory(m.seed)

@@ -1,5 +1,5 @@
 // Package admin is the control API of a mock: health, systems, clock, requests,
-// settings, failures, faults, worlds. It is HTTP only; what it does stands behind the interface
+// settings, failures, faults, worlds, checkpoints. It is HTTP only; what it does stands behind the interface
 // Control, which package mockserver implements. openapi.json is its contract,
 // served with it.
 package admin
@@ -43,6 +43,9 @@ type Control interface {
 	ClearFaults()
 	ClearFault(id int) error
 	Reset(Reset) error
+	Checkpoints() []Checkpoint
+	Keep(name string) (Checkpoint, error)
+	Forget(name string) error
 	NewWorld(in NewWorld, r *http.Request) (World, error)
 	Worlds(r *http.Request) []World
 	World(name string, r *http.Request) (World, error)
@@ -114,9 +117,18 @@ type SetClock struct {
 
 // Reset says how a world begins again; the zero value is as at the start.
 type Reset struct {
-	Clock SetClock
-	// Settings are laid over those of the start, by system.
+	// Checkpoint is the state that it begins with; "": that of the start.
+	Checkpoint string
+	Clock      SetClock
+	// Settings are laid over those of the start, or of the checkpoint, by system.
 	Settings map[string]ChangeSettings
+}
+
+// Checkpoint is a state of a world that is kept.
+type Checkpoint struct {
+	Name string `json:"name"`
+	// Now is the time of the world when it was kept.
+	Now time.Time `json:"now"`
 }
 
 // ChangeSettings is a profile to take, and settings over it.
@@ -216,6 +228,7 @@ func (a *api) routes() map[string]http.HandlerFunc {
 		"GET /requests": a.requests, "GET /settings/{system}": a.settings, "PUT /settings/{system}": a.setSettings,
 		"GET /faults": a.faults, "POST /faults": a.lay, "DELETE /faults": a.clearFaults, "DELETE /faults/{id}": a.clearFault,
 		"POST /failures": a.fail, "POST /reset": a.reset, "GET /worlds": a.worlds, "POST /worlds": a.newWorld,
+		"GET /checkpoints": a.checkpoints, "POST /checkpoints": a.keep, "DELETE /checkpoints/{name}": a.forget,
 		"GET /worlds/{name}": a.world, "DELETE /worlds/{name}": a.deleteWorld, "GET /openapi.json": a.openapi,
 	}
 }
@@ -430,11 +443,12 @@ func (a *api) fail(w http.ResponseWriter, r *http.Request) {
 
 func (a *api) reset(w http.ResponseWriter, r *http.Request) {
 	var in struct {
-		Clock    *clockBody                `json:"clock"`
-		Settings map[string]ChangeSettings `json:"settings"`
+		Checkpoint string                    `json:"checkpoint"`
+		Clock      *clockBody                `json:"clock"`
+		Settings   map[string]ChangeSettings `json:"settings"`
 	}
 	err := read(r, &in)
-	set := Reset{Settings: in.Settings}
+	set := Reset{Checkpoint: in.Checkpoint, Settings: in.Settings}
 	if err == nil && in.Clock != nil {
 		if set.Clock, err = in.Clock.parse(); err != nil {
 			err = fmt.Errorf("clock: %w", err)
@@ -444,6 +458,34 @@ func (a *api) reset(w http.ResponseWriter, r *http.Request) {
 		err = a.control(r).Reset(set)
 	}
 	if err != nil {
+		failed(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a *api) checkpoints(w http.ResponseWriter, r *http.Request) {
+	write(w, 200, a.control(r).Checkpoints())
+}
+
+func (a *api) keep(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := read(r, &in); err != nil {
+		failed(w, err)
+		return
+	}
+	kept, err := a.control(r).Keep(in.Name)
+	if err != nil {
+		failed(w, err)
+		return
+	}
+	write(w, http.StatusCreated, kept)
+}
+
+func (a *api) forget(w http.ResponseWriter, r *http.Request) {
+	if err := a.control(r).Forget(r.PathValue("name")); err != nil {
 		failed(w, err)
 		return
 	}
