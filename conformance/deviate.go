@@ -109,16 +109,16 @@ func (e *explorer) deviateToken(c *candidate, b *specs.RequestBind, old any, add
 	if l.In != specs.InPath {
 		add("with nothing in "+where, func(r *request) { r.set(l, "") })
 	}
-	changed := func(how string, change func(string) string) {
+	changed := func(how string, by change) {
 		add(how+" in "+where, func(r *request) {
 			x := *s
-			x.change = func(t string) string { return change(t) }
+			x.change = by
 			r.set(l, &x)
 		})
 	}
-	changed("with a token one of whose last characters was changed", flipLast)
-	changed("with a token whose signature is another", flipSignature)
-	changed("with what is no token", func(string) string { return notAToken })
+	changed("with a token one of whose last characters was changed", lastFlipped)
+	changed("with a token whose signature is another", signatureFlipped)
+	changed("with what is no token", noToken)
 	add("with a token that was never issued in "+where, func(r *request) {
 		if t, ok := e.neverIssued(k, s); ok {
 			r.set(l, t)
@@ -155,6 +155,30 @@ func (e *explorer) neverIssued(k *specs.TokenKind, s *slot) (any, bool) {
 		return x, ok
 	}
 	return nil, false
+}
+
+// change is what is done to the text of a token.
+type change int
+
+const (
+	unchanged change = iota
+	lastFlipped
+	signatureFlipped
+	noToken
+)
+
+// of is the text as it is sent.
+func (c change) of(t string) string {
+	switch c {
+	case lastFlipped:
+		return flipLast(t)
+	case signatureFlipped:
+		return flipSignature(t)
+	case noToken:
+		return notAToken
+	case unchanged:
+	}
+	return t
 }
 
 // flipLast changes one of the last characters, and keeps what kind of character

@@ -75,10 +75,9 @@ func (e *explorer) probe(w *way, op *specs.Operation, n int, best map[string]pro
 // tells reports whether a request is refused without this very token: one that
 // is answered to anybody says nothing of it.
 func (e *explorer) tells(c *candidate, t placed) bool {
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	s := *t.slot
-	s.change = func(string) string { return notAToken }
+	s.change = noToken
 	g.r.set(t.bind.At, &s)
 	x := e.tryIn(c.way, g)
 	return x != nil && x.p.Failure != nil
@@ -268,7 +267,7 @@ func (b *builder) effect(c *candidate, w *way, of whose, times int, done map[str
 	if of != ownLogin {
 		shift = n
 		for range times {
-			before = append(before, shiftSteps(w.steps, len(before))...)
+			before = append(before, c.e.shiftSteps(w.steps, len(before))...)
 		}
 	}
 	for _, kind := range kinds {
@@ -280,7 +279,7 @@ func (b *builder) effect(c *candidate, w *way, of whose, times int, done map[str
 // looked at again.
 func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of whose, kind, many string, done map[string]bool) {
 	op := c.request.op.Op
-	request := shiftRequest(pr.c.request, shift)
+	request := c.e.shiftRequest(pr.c.request, shift)
 	look := func(purpose string) *step { return &step{request: request, purpose: purpose} }
 	steps := slices.Clone(before)
 	looked := len(pr.c.p.Consume) == 0 && len(pr.c.p.Ends) == 0
@@ -292,8 +291,7 @@ func (b *builder) fate(c *candidate, pr probe, before []*step, shift int, of who
 	if err != nil || !steps[len(steps)-1].success || looked && !steps[len(before)].success {
 		return
 	}
-	g := pr.c.filling.clone()
-	g.r = request
+	g := pr.c.with(request)
 	x := c.e.tryIn(state, g)
 	if x == nil || x.p.Failure != nil && !strings.HasPrefix(x.p.Failure.Reason, "token.") {
 		return
@@ -372,8 +370,7 @@ func (b *builder) survival(c *candidate, steps []*step, s *slot, alive bool, of 
 	if err != nil {
 		return out
 	}
-	g := c.filling.clone()
-	g.r = c.request
+	g := c.with(c.request)
 	x := c.e.tryIn(state, g)
 	if x == nil {
 		return out

@@ -52,6 +52,8 @@ type candidate struct {
 	lasts time.Duration
 	// sole: 1, it is refused for one condition alone; -1, it is not; 0, nobody asked.
 	sole int
+	// says is what said says; "": nobody asked.
+	says string
 }
 
 // explorer tries requests on shadows, and keeps the first that brings each
@@ -70,6 +72,7 @@ type explorer struct {
 	proofsOnly bool
 	listings   map[listingKey]*listing
 	begun      map[operationAndProof][]*request
+	shifted    map[shift]*request
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
 }
@@ -101,7 +104,8 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 	}
 	at := e.root
 	for _, st := range steps {
-		next := at.next[st]
+		key := st.same()
+		next := at.next[key]
 		if next == nil {
 			next = &walked{state: at.state.fork()}
 			p, err := next.state.play(st)
@@ -111,9 +115,9 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 			next.outcome, next.success, next.writes = p.Outcome(), p.Failure == nil, p.Writes()
 			next.opens = len(p.Opens)
 			if at.next == nil {
-				at.next = map[*step]*walked{}
+				at.next = map[sameStep]*walked{}
 			}
-			at.next[st] = next
+			at.next[key] = next
 		}
 		st.outcome, st.success, st.writes, st.opens = next.outcome, next.success, next.writes, next.opens
 		at = next
@@ -138,7 +142,23 @@ type walked struct {
 	writes  []string // by the last step, see step
 	opens   int      // by the last step
 	way     *way     // nil: nobody asked for it
-	next    map[*step]*walked
+	next    map[sameStep]*walked
+}
+
+// sameStep is what two steps have in common that may stand for each other.
+type sameStep struct {
+	request *request
+	purpose string
+	wait    time.Duration
+	lasts   time.Duration
+	itself  *step // nil, but for a step that has more to it
+}
+
+func (st *step) same() sameStep {
+	if st.dead != nil || st.settings != nil || st.judged || st.parallel || len(st.links) > 0 {
+		return sameStep{itself: st}
+	}
+	return sameStep{request: st.request, purpose: st.purpose, wait: st.wait, lasts: st.lasts}
 }
 
 // fork is a way whose state may be changed.
@@ -379,7 +399,7 @@ func (e *explorer) beside() {
 			}
 			shapes[e.manner(w)] = true
 			before := e.ways[first].steps
-			if both, err := e.walk(slices.Concat(before, shiftSteps(w.steps, len(before)))); err == nil && len(e.ways) < e.mostWays()+maxBeside {
+			if both, err := e.walk(slices.Concat(before, e.shiftSteps(w.steps, len(before)))); err == nil && len(e.ways) < e.mostWays()+maxBeside {
 				e.ways = append(e.ways, both)
 			}
 		}

@@ -55,6 +55,14 @@ func (f *filling) clone() *filling {
 	return &filling{f.r.clone(), f.roles, f.session, slices.Clip(f.proofs)}
 }
 
+// with is what a candidate was filled with, for another request.
+func (c *candidate) with(r *request) *filling {
+	return &filling{r, c.filling.roles, c.filling.session, slices.Clip(c.filling.proofs)}
+}
+
+// copy is what a candidate was filled with and its request, to be changed.
+func (c *candidate) copy() *filling { return c.with(c.request.clone()) }
+
 // role makes a record known.
 func (f *filling) role(name string, r *session.Record) {
 	roles := make(map[string]*session.Record, len(f.roles)+1)

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,7 +36,7 @@ func (b *builder) neverMixed(op *specs.Operation, f *found) {
 			continue
 		}
 		n := len(c.way.steps)
-		steps := append(slices.Clone(c.way.steps), shiftSteps(others[1].steps, n)...)
+		steps := append(slices.Clone(c.way.steps), c.e.shiftSteps(others[1].steps, n)...)
 		state, err := c.e.walk(steps)
 		if err != nil {
 			continue
@@ -149,8 +148,7 @@ func (b *builder) sameInEveryForm(op *specs.Operation, f *found) {
 		first, second := c.request.clone(), c.request.clone()
 		first.accept, second.accept = offers[0], offers[1]
 		steps := append(slices.Clone(c.way.steps), &step{request: first, purpose: "ask for " + offers[0], outcome: c.p.Outcome(), success: true, opens: len(c.p.Opens)})
-		g := c.filling.clone()
-		g.r = second
+		g := c.with(second)
 		x := c.e.tryIn(c.way, g)
 		if x == nil || x.p.Failure != nil || x.p.Outcome() != c.p.Outcome() {
 			continue
@@ -412,8 +410,7 @@ func (b *builder) aimed(state *way, op *specs.Operation) []*filling {
 						continue
 					}
 					for _, r := range tx.Records(x.Alts[0].Record) {
-						g := y.filling.clone()
-						g.r = y.request.clone()
+						g := y.copy()
 						if r.Made && pr.field(g.r, x, x.Alts[0].Role, r) {
 							g.role(x.Alts[0].Role, r)
 							out = append(out, g)
@@ -491,27 +488,29 @@ func setLinks(op *specs.Operation) []link {
 
 // said is a request and what would be answered, as one text.
 func (e *explorer) said(c *candidate) string {
-	var out string
+	if c.says != "" {
+		return c.says
+	}
 	s := c.way.shadow
 	s.store.Update(func(tx session.Tx) {
-		p, err := s.decideIn(c.request, tx)
-		if err != nil {
-			return
-		}
-		sent, err := c.request.build(context.Background(), s.to, s.fill(tx))
-		if err != nil {
-			return
-		}
-		status, problem := p.Status()
+		status, problem := c.p.Status()
 		if problem {
-			out = p.Outcome()
+			c.says = c.p.Outcome()
 			return
 		}
-		typ, node, _ := c.request.op.Media(p.Decision, status, p.typ)
-		r := p.Render(status, node)
-		out = fmt.Sprint(p.Outcome(), status, typ, show(r.Body), string(sent.raw), sent.http.URL.String())
+		f := s.fill(tx)
+		target, _, err := c.request.target(f)
+		if err != nil {
+			return
+		}
+		raw, _, err := c.request.encode(f)
+		if err != nil {
+			return
+		}
+		typ, node, _ := c.request.op.Media(c.p.Decision, status, c.p.typ)
+		c.says = fmt.Sprint(c.p.Outcome(), status, typ, show(c.p.Render(status, node).Body), string(raw), target)
 	})
-	return out
+	return c.says
 }
 
 // method: a method that a path does not have, and a path that nobody has.

@@ -212,8 +212,7 @@ func (e *explorer) wrongMembers(c *candidate) []deviation {
 
 // changed is a request that differs in one place from one that succeeds.
 func (e *explorer) changed(c *candidate, apply func(*request)) *candidate {
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	apply(g.r)
 	return e.tryIn(c.way, g)
 }
@@ -223,7 +222,7 @@ func (e *explorer) changed(c *candidate, apply func(*request)) *candidate {
 func (e *explorer) carriesLive(c *candidate) bool {
 	unread := c.request.raw != nil || c.request.contentType != nil
 	return slices.ContainsFunc(e.tokens(c), func(t placed) bool {
-		return t.slot.change == nil && !(unread && t.bind.At.In == specs.InBody) && !e.isDead(c, t.slot)
+		return t.slot.change == unchanged && !(unread && t.bind.At.In == specs.InBody) && !e.isDead(c, t.slot)
 	})
 }
 
@@ -407,15 +406,14 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 			continue
 		}
 		via[w.via+w.who] = true
-		before := slices.Concat(r.way.steps, shiftSteps(w.steps, n))
+		before := slices.Concat(r.way.steps, r.e.shiftSteps(w.steps, n))
 		state, err1 := r.e.walk(append(slices.Clone(before), refused))
 		otherwise, err2 := r.e.walk(append(slices.Clone(before), &done))
 		if err1 != nil || err2 != nil || refused.success || !done.success {
 			continue
 		}
 		for _, pr := range b.sortedProbes(r.e, w) {
-			g := pr.c.filling.clone()
-			g.r = shiftRequest(pr.c.request, n)
+			g := pr.c.with(r.e.shiftRequest(pr.c.request, n))
 			x, y := r.e.tryIn(state, g), r.e.tryIn(otherwise, g)
 			if x == nil || y == nil || x.p.Failure != nil || y.p.Failure == nil {
 				continue

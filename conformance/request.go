@@ -67,8 +67,8 @@ type slot struct {
 	// the thing's own text.
 	value *specs.Value
 	root  string
-	// change is applied to the text: it makes a token forged or malformed.
-	change func(string) string
+	// change is what is done to the text: it makes a token forged or malformed.
+	change change
 }
 
 // clone is a request of its own. What hangs on it is shared until it is set or
@@ -299,31 +299,40 @@ type address struct {
 	base string // base path of the contract
 }
 
-// build makes the request ready.
-func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, error) {
-	params := map[string]string{}
-	path := r.op.Op.Path
+// target is the path and the query of a request, and the parameters in the path.
+func (r *request) target(f filler) (target string, params map[string]string, err error) {
+	params = map[string]string{}
+	target = r.op.Op.Path
 	if r.template != "" {
-		path = r.template
+		target = r.template
 	}
 	for name, v := range r.path {
 		t, err := fillText(v, f)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		params[name] = t
-		path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(t))
+		target = strings.ReplaceAll(target, "{"+name+"}", url.PathEscape(t))
 	}
-	var q strings.Builder
-	for _, n := range r.query {
+	for i, n := range r.query {
 		t, err := fillText(n.value, f)
 		if err != nil {
-			return nil, err
+			return "", nil, err
 		}
-		if q.Len() > 0 {
-			q.WriteByte('&')
+		before := "&"
+		if i == 0 {
+			before = "?"
 		}
-		q.WriteString(url.QueryEscape(n.name) + "=" + url.QueryEscape(t))
+		target += before + url.QueryEscape(n.name) + "=" + url.QueryEscape(t)
+	}
+	return target, params, nil
+}
+
+// build makes the request ready.
+func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, error) {
+	target, params, err := r.target(f)
+	if err != nil {
+		return nil, err
 	}
 	h, err := r.headers(f)
 	if err != nil {
@@ -336,10 +345,7 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	if typ != "" {
 		h["Content-Type"] = []string{typ}
 	}
-	target := to.root + to.base + path
-	if q.Len() > 0 {
-		target += "?" + q.String()
-	}
+	target = to.root + to.base + target
 	method := r.op.Op.Method
 	if r.method != "" {
 		method = r.method

@@ -66,8 +66,7 @@ func (c *candidate) alone() bool {
 		}
 		free := *op
 		free.Needs = needs
-		g := c.filling.clone()
-		g.r = c.request.clone()
+		g := c.copy()
 		g.r.op = wire.New(c.e.contract, &free)
 		if x := c.e.tryIn(c.way, g); x != nil && x.p.Failure == nil {
 			c.sole = 1
@@ -296,8 +295,7 @@ func (e *explorer) everything(f *found, c *candidate) {
 	if !ok {
 		return
 	}
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	for _, p := range c.request.media.Schema.Properties() {
 		if _, present := o.Get(p.Name); present || p.Schema.ReadOnly {
 			continue
@@ -379,8 +377,7 @@ func (e *explorer) alternatives(f *found, c *candidate) {
 				if alt.Kind != specs.FindRecord || r == nil || r.Fields[alt.Field] == nil {
 					continue
 				}
-				g := c.filling.clone()
-				g.r = c.request.clone()
+				g := c.copy()
 				c.way.shadow.store.Update(func(tx session.Tx) {
 					pr := &prover{w: c.way, op: c.request.op, tx: tx, most: maxFilled}
 					one := *b
@@ -412,8 +409,7 @@ func (e *explorer) options(f *found, c *candidate) {
 		var in []*filling
 		c.way.shadow.store.Update(func(tx session.Tx) {
 			pr := &prover{w: c.way, op: c.request.op, tx: tx, most: maxFilled}
-			g := c.filling.clone()
-			g.r = c.request.clone()
+			g := c.copy()
 			in = []*filling{g}
 			for _, b := range p.May {
 				in = pr.each(in, func(f *filling) []*filling { return pr.bind(f, b) })
@@ -443,8 +439,7 @@ func (e *explorer) options(f *found, c *candidate) {
 // without is a request that succeeds without what it may have beside a proof: as
 // whoever can be logged in instead; nil: there is none.
 func (e *explorer) without(c *candidate, list []*specs.RequestBind) *candidate {
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	for _, b := range list {
 		g.r.drop(b.At)
 	}
@@ -489,18 +484,14 @@ func (e *explorer) shows(f *found, op *specs.Operation, bases []*candidate) {
 	seen := map[string]bool{}
 	members := func(c *candidate) []string {
 		var out []string
-		c.way.shadow.store.Update(func(tx session.Tx) {
-			p, err := c.way.shadow.decideIn(c.request, tx)
-			if err != nil || p.Failure != nil {
+		c.way.shadow.store.Update(func(session.Tx) {
+			status, problem := c.p.Status()
+			if c.p.Failure != nil || problem {
 				return
 			}
-			status, problem := p.Status()
-			if problem {
-				return
-			}
-			_, node, _ := c.request.op.Media(p.Decision, status, p.typ)
-			for _, at := range membersOf(p.Render(status, node).Body, "") {
-				out = append(out, p.Outcome()+" "+at)
+			_, node, _ := c.request.op.Media(c.p.Decision, status, c.p.typ)
+			for _, at := range membersOf(c.p.Render(status, node).Body, "") {
+				out = append(out, c.p.Outcome()+" "+at)
 			}
 		})
 		return out
@@ -590,8 +581,7 @@ func (e *explorer) otherKinds(f *found, c *candidate, b *specs.RequestBind) {
 			if h.kind != alt.Token || h.id != c.filling.session || s.name == old.name && s.value == old.value {
 				continue
 			}
-			g := c.filling.clone()
-			g.r = c.request.clone()
+			g := c.copy()
 			g.r.set(b.At, s)
 			if x := e.tryIn(c.way, g); x != nil && x.p.Failure == nil {
 				x.tag, x.how = "with "+b.Pointer+" "+alt.Value.Src, "with "+alt.Value.Src+" in "+b.At.Describe()
@@ -662,8 +652,7 @@ const maxNotOffered = 8
 
 // deviate tries a request that differs in one place.
 func (e *explorer) deviate(f *found, c *candidate, ds ...deviation) {
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	var how []string
 	for _, d := range ds {
 		d.apply(g.r)
@@ -780,7 +769,7 @@ func (e *explorer) deadTokens(f *found, c *candidate) {
 		}
 		e.revoked(f, c, t)
 		if k.Limit != nil && len(c.way.steps) > 0 {
-			again := shiftSteps(c.way.steps, len(c.way.steps))
+			again := e.shiftSteps(c.way.steps, len(c.way.steps))
 			e.after(f, c, "after a younger one was issued", again...)
 		}
 	}
@@ -799,9 +788,7 @@ func (e *explorer) afterOnly(c *candidate, how string, steps ...*step) *candidat
 	if err != nil {
 		return nil
 	}
-	g := c.filling.clone()
-	g.r = c.request.clone()
-	x := e.tryIn(w, g)
+	x := e.tryIn(w, c.with(c.request))
 	if x == nil {
 		return nil
 	}
@@ -817,9 +804,7 @@ func (e *explorer) laterThan(c *candidate, steps []*step, d time.Duration) *cand
 	}
 	w = w.fork()
 	w.shadow.now = w.shadow.now.Add(d)
-	g := c.filling.clone()
-	g.r = c.request.clone()
-	x := e.tryIn(w, g)
+	x := e.tryIn(w, c.with(c.request))
 	if x != nil {
 		x.extra, x.way, x.wait = steps, w, d
 	}
@@ -867,9 +852,7 @@ func (e *explorer) waited(c *candidate, s *slot, d time.Duration) *candidate {
 	if w.shadow.before(st) != nil {
 		return nil
 	}
-	g := c.filling.clone()
-	g.r = c.request.clone()
-	x := e.tryIn(w, g)
+	x := e.tryIn(w, c.with(c.request))
 	if x != nil {
 		x.dead, x.wait, x.lasts = s, d, w.shadow.now.Sub(began)
 	}
@@ -941,7 +924,7 @@ func (e *explorer) namingAnother(c *candidate) (*candidate, []*step) {
 	if len(places) == 0 || len(c.way.steps) == 0 {
 		return c, nil
 	}
-	before := shiftSteps(c.way.steps, len(c.way.steps))
+	before := e.shiftSteps(c.way.steps, len(c.way.steps))
 	w, err := e.then(c.way, before...)
 	if err != nil {
 		return c, nil
@@ -954,8 +937,7 @@ func (e *explorer) namingAnother(c *candidate) (*candidate, []*step) {
 	if other < 0 {
 		return c, nil
 	}
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	for _, at := range places {
 		v, _ := c.request.get(at)
 		g.r.set(at, namingInstead(v, w.sessions[other].slot))
@@ -1015,7 +997,7 @@ func (e *explorer) strangers(f *found, c *candidate) {
 	}
 	n := len(c.way.steps)
 	for _, w := range e.others(c.way) {
-		both, err := e.walk(slices.Concat(c.way.steps, shiftSteps(w.steps, n)))
+		both, err := e.walk(slices.Concat(c.way.steps, e.shiftSteps(w.steps, n)))
 		if err != nil {
 			continue
 		}
@@ -1036,8 +1018,7 @@ func (e *explorer) strangers(f *found, c *candidate) {
 		}
 		e.unequal(f, c, w, n)
 		// With a token of another login, in all places at once.
-		g := c.filling.clone()
-		g.r = shiftRequest(c.request, n)
+		g := c.with(e.shiftRequest(c.request, n))
 		if x := e.tryIn(both, g); x != nil {
 			x.how = "as another"
 			f.add(x)
@@ -1066,14 +1047,13 @@ func (e *explorer) unequal(f *found, c *candidate, _ *way, n int) {
 				if w == nil {
 					continue
 				}
-				both, err := e.walk(slices.Concat(c.way.steps, shiftSteps(w.steps, n)))
+				both, err := e.walk(slices.Concat(c.way.steps, e.shiftSteps(w.steps, n)))
 				if err != nil {
 					continue
 				}
 				other := *s
 				other.step += n
-				g := c.filling.clone()
-				g.r = c.request.clone()
+				g := c.copy()
 				g.r.set(b.At, &other)
 				if x := e.tryIn(both, g); x != nil && x.p.Failure != nil && strings.HasPrefix(x.p.Failure.Reason, "token.mismatch") {
 					x.how, x.field = "with a token "+s.name+" of another "+fact, fact
@@ -1113,8 +1093,7 @@ func factOf(who, fact string) string {
 }
 
 func (e *explorer) stranger(f *found, c *candidate, w *way, l specs.Location, s *slot, how string) {
-	g := c.filling.clone()
-	g.r = c.request.clone()
+	g := c.copy()
 	g.r.set(l, s)
 	if x := e.tryIn(w, g); x != nil {
 		x.how = how
@@ -1196,8 +1175,7 @@ func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
 		ds := e.deviations(c, true)
 		// A difference after which it still succeeds is the first of a pair.
 		for i, a := range ds {
-			g := c.filling.clone()
-			g.r = c.request.clone()
+			g := c.copy()
 			a.apply(g.r)
 			first := e.tryIn(c.way, g)
 			if first == nil || first.p.Failure != nil {
@@ -1219,11 +1197,11 @@ func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
 	}
 }
 
-func shiftSteps(steps []*step, n int) []*step {
+func (e *explorer) shiftSteps(steps []*step, n int) []*step {
 	out := make([]*step, len(steps))
 	for i, st := range steps {
 		c := *st
-		c.request = shiftRequest(st.request, n)
+		c.request = e.shiftRequest(st.request, n)
 		if st.dead != nil {
 			c.dead = shiftSlot(st.dead, n)
 		}
@@ -1238,9 +1216,29 @@ func shiftSlot(s *slot, n int) *slot {
 	return &c
 }
 
+// shift is a request and how many steps are put before it.
+type shift struct {
+	r *request
+	n int
+}
+
 // shiftRequest returns the request as it is when n steps stand before the ones
-// that it speaks of.
-func shiftRequest(r *request, n int) *request {
+// that it speaks of. It is the same one each time: whoever walks it comes to the
+// same state.
+func (e *explorer) shiftRequest(r *request, n int) *request {
+	key := shift{r, n}
+	out := e.shifted[key]
+	if out == nil {
+		if e.shifted == nil {
+			e.shifted = map[shift]*request{}
+		}
+		out = shifted(r, n)
+		e.shifted[key] = out
+	}
+	return out
+}
+
+func shifted(r *request, n int) *request {
 	c := r.clone()
 	c.path, c.query, c.header, c.cookie = maps.Clone(r.path), slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
 	shift := func(x any) any { return shiftValue(x, n) }

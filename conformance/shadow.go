@@ -115,12 +115,12 @@ func (s *shadow) fill(tx session.Tx) filler {
 				}
 			}
 		}
-		if x.change != nil {
+		if x.change != unchanged {
 			t, ok := value.Text(out)
 			if !ok {
 				return nil, fmt.Errorf("only a text can be changed")
 			}
-			return x.change(t), nil
+			return x.change.of(t), nil
 		}
 		return out, nil
 	}
