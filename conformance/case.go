@@ -17,7 +17,10 @@ type Case struct {
 	Wrong, Sessions, Requests int
 	Wait                      time.Duration
 
-	steps    []*step
+	steps []*step
+	// stems number what is done up to each step but the last, where others do the same
+	// and it is worth keeping; 0: it is not.
+	stems    []int
 	settings map[string]any // over the target's
 	links    []link
 	// reads are the exchanges whose answers are compared with each other.

@@ -52,6 +52,7 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 			x.Excluded = why
 		}
 	}
+	findStems(p.Cases)
 	return p, nil
 }
 

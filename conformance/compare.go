@@ -67,12 +67,9 @@ func (c *comparison) part(names ...string) specs.Mark {
 	return c.evidence.Part(names[len(names)-1])
 }
 
-// nature is the demand that a request is accepted, or refused.
-func (c *comparison) nature(accepted specs.Mark) bool {
-	refused := c.a.refuses(c.plan.Contract, c.p.Decision)
-	if refused == (c.p.Failure != nil) {
-		return true
-	}
+// nature notes that a request was refused that must be accepted, or accepted that
+// must be refused.
+func (c *comparison) nature(refused bool, accepted specs.Mark) {
 	wanted, m, links := "an answer ("+c.p.Outcome()+")", accepted, c.links
 	if c.p.Failure != nil {
 		var causes []link
@@ -93,7 +90,6 @@ func (c *comparison) nature(accepted specs.Mark) bool {
 		}
 	}
 	c.capped("answer", "", wanted, got, m, c.pointer, links)
-	return false
 }
 
 // codes says the members that tell refusals apart.

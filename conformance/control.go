@@ -130,6 +130,11 @@ func (c *Control) Reset(ctx context.Context, at time.Time, profile string, setti
 	return c.call(ctx, http.MethodPost, "/reset", in, nil)
 }
 
+// Keep keeps the world as it is now, for turns that begin with it.
+func (c *Control) Keep(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodPost, "/checkpoints", map[string]any{"name": name}, nil)
+}
+
 // Set changes settings of the system in this world; a profile that is not "" is
 // taken first. Durations are written as contracts write them.
 func (c *Control) Set(ctx context.Context, profile string, settings map[string]any) error {

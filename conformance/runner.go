@@ -133,6 +133,7 @@ type run struct {
 	sent []sent
 	// answers are those of all steps, for cases that compare them.
 	answers []*answer
+	done    int             // steps that a stem has carried out
 	opened  map[string]bool // sessions that were registered
 	before  int             // sessions that were opened before this case
 	// moved: the last request changed what lives.
@@ -222,9 +223,12 @@ func (x *run) begin(ctx context.Context) error {
 		return nil
 	}
 	x.shadow.now = p.seed.start
-	w, err := x.r.enter(ctx, x.shadow.now, x.c.settings)
+	w, k, err := x.r.enter(ctx, x.c, x.shadow.now)
 	if err != nil {
 		return err
+	}
+	if k != nil {
+		x.resume(k)
 	}
 	x.world = w
 	x.shadow.to.root = strings.TrimRight(w.URL.String(), "/")
@@ -246,6 +250,9 @@ func (x *run) fault(ctx context.Context, what string, err error) {
 
 func (x *run) steps(ctx context.Context) {
 	for i, st := range x.c.steps {
+		if i < x.done {
+			continue
+		}
 		last := i == len(x.c.steps)-1
 		if ctx.Err() != nil {
 			x.fault(ctx, "", ctx.Err())
@@ -253,6 +260,9 @@ func (x *run) steps(ctx context.Context) {
 		}
 		if !x.step(ctx, i, st, last) {
 			return
+		}
+		if !last {
+			x.keepStem(ctx, i+1)
 		}
 	}
 }
@@ -298,7 +308,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") got no answer", err)
 		return false
 	}
-	c, went := x.judge(st, out, reply)
+	c, went := x.judge(st, out, reply, last)
 	if st.parallel && went && accepted != 1 {
 		c.add("answer", "", fmt.Sprintf("1 of %d requests at once is accepted", rivals), fmt.Sprintf("%d are", accepted), specs.Mark{Level: specs.Level(x.c.Severity)}, c.pointer)
 	}
@@ -364,8 +374,9 @@ func (x *run) wait(ctx context.Context, st *step) error {
 }
 
 // judge compares an answer with what was predicted, and learns from it. went
-// reports whether the steps after it can follow.
-func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went bool) {
+// reports whether the steps after it can follow: nothing else is asked of an answer
+// that is not the last.
+func (x *run) judge(st *step, out *outgoing, reply *Reply, last bool) (c *comparison, went bool) {
 	s := x.shadow
 	foreign := ""
 	s.store.Update(func(tx session.Tx) {
@@ -411,18 +422,20 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 		} else {
 			s.made = append(s.made, made{})
 		}
+		x.count(p, refused)
+		if went = refused == (p.Failure != nil); went && !last {
+			return
+		}
 		status, problem := p.Status()
 		typ, node, pointer := st.request.op.Media(p.Decision, status, p.typ)
 		if !problem {
 			c.wanted = p.Render(status, node)
 		}
 		c.ground(problem)
-		x.count(p, refused)
-		if !c.nature(accepted(p, c.evidence)) {
-			return
+		if !went {
+			c.nature(refused, accepted(p, c.evidence))
 		}
-		went = true
-		if problem {
+		if !went || problem {
 			return
 		}
 		c.status()
@@ -437,7 +450,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply) (c *comparison, went 
 		}
 	})
 	if foreign != "" {
-		x.shared(c, st, foreign, st == x.c.steps[len(x.c.steps)-1])
+		x.shared(c, st, foreign, last)
 	}
 	return c, went
 }

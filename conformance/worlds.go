@@ -20,28 +20,38 @@ type scene struct {
 	begun    bool   // as settings say
 	settings map[string]any
 	turn     int
+	kept     map[int]*kept // by the number of the stem
+	full     bool          // nothing more is kept
+}
+
+// scene is that of cases without settings, or of the others.
+func (r *Runner) scene(settings map[string]any) *scene {
+	if len(settings) > 0 {
+		return &r.scenes[1]
+	}
+	return &r.scenes[0]
 }
 
 // enter gives a case a world: the clock stands at an instant, which makes every
-// time exact, and settings are in force over the target's. There is a scene for
-// cases without settings and one for the others.
-func (r *Runner) enter(ctx context.Context, at time.Time, settings map[string]any) (*World, error) {
-	s := &r.scenes[0]
-	if len(settings) > 0 {
-		s = &r.scenes[1]
-	}
+// time exact, and the case's settings are in force over the target's. If the world
+// keeps a stem of the case, it is as after that, which is returned.
+func (r *Runner) enter(ctx context.Context, c *Case, at time.Time) (*World, *kept, error) {
+	s := r.scene(c.settings)
 	if s.world == nil {
 		if err := r.makeWorld(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	if !s.begun || !maps.EqualFunc(s.settings, settings, func(a, b any) bool { return show(a) == show(b) }) {
-		if err := r.begin(ctx, s, at, settings); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	s.turn++
-	return s.world.turnedTo(s.turn), nil
+	if k := s.stem(c); k != nil {
+		return s.world.turnedTo(strconv.Itoa(s.turn) + "~" + k.name), k, nil
+	}
+	if !s.begun || !maps.EqualFunc(s.settings, c.settings, func(a, b any) bool { return show(a) == show(b) }) {
+		if err := r.begin(ctx, s, at, c.settings); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.world.turnedTo(strconv.Itoa(s.turn)), nil, nil
 }
 
 // begin says how the world of a scene begins at each turn.
@@ -90,8 +100,8 @@ func (r *Runner) Leave(ctx context.Context) {
 }
 
 // turnedTo is the world at one of its turns.
-func (w *World) turnedTo(turn int) *World {
-	suffix := "@" + strconv.Itoa(turn)
+func (w *World) turnedTo(turn string) *World {
+	suffix := "@" + turn
 	u, at, c := *w.URL, *w.Control.base, *w.Control
 	u.Path += suffix
 	at.Path = u.Path + ControlPath

@@ -2,7 +2,9 @@ package conformance_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -112,8 +114,22 @@ func TestAnInterruptLeavesNoWorld(t *testing.T) {
 	}
 }
 
+// without is a transport to a mock that has no checkpoints.
+type without struct{ http.RoundTripper }
+
+func (w without) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/checkpoints") {
+		return nil, errors.New("there are none")
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
+// wholly makes every case of a plan begin at its beginning.
+func wholly(p *conformance.Plan) { p.Target.Transport = without{p.Target.Transport} }
+
 func TestCasesSideBySideComeToTheSameAsOneByOne(t *testing.T) {
 	mock, p := ourMock(t, "crmcom")
+	wholly(p)
 	r, err := conformance.NewRunner(p, conformance.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -137,6 +153,37 @@ func TestCasesSideBySideComeToTheSameAsOneByOne(t *testing.T) {
 	}
 	if len(mock.Worlds()) != 1 {
 		t.Errorf("the worlds %s are left", worldsOf(mock))
+	}
+}
+
+// What cases have in common is done once for many, and each comes to the same as
+// from its beginning.
+func TestACaseThatBeginsWithAKeptStemComesToTheSame(t *testing.T) {
+	for _, system := range []string{"jmap-cloud", "longjump"} {
+		_, p := ourMock(t, system)
+		_, q := ourMock(t, system)
+		wholly(q)
+		var used [2]conformance.Used
+		var verdicts [2][]string
+		for i, plan := range []*conformance.Plan{p, q} {
+			r, err := conformance.NewRunner(plan, conformance.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range plan.Cases {
+				verdicts[i] = append(verdicts[i], c.ID+" "+said(r.Run(t.Context(), c)))
+			}
+			used[i] = r.Used()
+			r.Close(t.Context())
+		}
+		for i := range verdicts[0] {
+			if verdicts[0][i] != verdicts[1][i] {
+				t.Errorf("with a stem:\n%s\nwhole:\n%s", verdicts[0][i], verdicts[1][i])
+			}
+		}
+		if used[0].Requests > used[1].Requests*4/5 {
+			t.Errorf("%s: %d requests with stems, %d without: too little was kept", system, used[0].Requests, used[1].Requests)
+		}
 	}
 }
 
