@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -60,15 +61,22 @@ func (e *Expr) compile() error {
 // Eval computes the expression. An operation on a missing value is an error;
 // Holds treats it as false.
 func (e *Expr) Eval(s Scope) (out any, err error) {
-	e.simple.Do(func() { e.quick = quicken(e.Src) })
+	e.simple.Do(e.simplify)
 	if e.quick == nil {
 		return e.run(s)
 	}
 	defer recovered(&out, &err)
-	if v, ok := e.quick(s); ok {
+	if v, ok := e.quick(s, nil); ok {
 		return unbox(v), nil
 	}
 	return e.run(s)
+}
+
+func (e *Expr) simplify() {
+	q, checked := quicken(e.Src)
+	if !checked || e.compile() == nil {
+		e.quick = q
+	}
 }
 
 // recovered turns a panic into an error: expr promises not to panic, but its
@@ -149,45 +157,49 @@ func runtimeOptions() []expr.Option {
 			}
 			return nil, nil
 		}),
-		expr.Function("instant", func(p ...any) (any, error) {
-			if len(p) < 2 {
-				return nil, errors.New("instant wants a value and a list of codecs")
-			}
-			zone := time.UTC
-			if len(p) > 2 {
-				if name, ok := p[2].(string); ok {
-					z, err := time.LoadLocation(name)
-					if err != nil {
-						return nil, fmt.Errorf("no time zone is called so")
-					}
-					zone = z
-				}
-			}
-			var names []string
-			list, ok := p[1].([]any)
-			if !ok {
-				return nil, errors.New("instant wants a list of codecs")
-			}
-			for _, n := range list {
-				if s, ok := n.(string); ok {
-					names = append(names, s)
-				}
-			}
-			if p[0] == nil {
-				return nil, nil
-			}
-			if t, ok := p[0].(time.Time); ok {
-				return t, nil
-			}
-			t, ok := ParseInstant(jsonable(p[0]), names, zone)
-			if !ok {
-				return nil, nil
-			}
-			return t, nil
-		}),
-		expr.Function("days", func(p ...any) (any, error) { return duration(p, 24*time.Hour) }),
-		expr.Function("seconds", func(p ...any) (any, error) { return duration(p, time.Second) }),
+		expr.Function("instant", instant),
+		expr.Function("days", days),
+		expr.Function("seconds", seconds),
 	}
+}
+
+// instant reads a value as an instant: instant(value, codecs, zone). The zone is
+// UTC unless it is given. It is nil where none of the codecs fits.
+func instant(p ...any) (any, error) {
+	if len(p) < 2 {
+		return nil, errors.New("instant wants a value and a list of codecs")
+	}
+	zone := time.UTC
+	if len(p) > 2 {
+		if name, ok := p[2].(string); ok {
+			z, err := time.LoadLocation(name)
+			if err != nil {
+				return nil, fmt.Errorf("no time zone is called so")
+			}
+			zone = z
+		}
+	}
+	list, ok := p[1].([]any)
+	if !ok {
+		return nil, errors.New("instant wants a list of codecs")
+	}
+	names := make([]string, 0, len(list))
+	for _, n := range list {
+		if s, ok := n.(string); ok {
+			names = append(names, s)
+		}
+	}
+	if p[0] == nil {
+		return nil, nil
+	}
+	if t, ok := p[0].(time.Time); ok {
+		return t, nil
+	}
+	t, ok := ParseInstant(jsonable(p[0]), names, zone)
+	if !ok {
+		return nil, nil
+	}
+	return t, nil
 }
 
 // element is list[k]; nil beyond its ends. A negative k counts from the end.
@@ -204,6 +216,10 @@ func element(list any, k int) any {
 	}
 	return exprValue(v.Index(k).Interface())
 }
+
+func days(p ...any) (any, error) { return duration(p, 24*time.Hour) }
+
+func seconds(p ...any) (any, error) { return duration(p, time.Second) }
 
 func duration(p []any, unit time.Duration) (any, error) {
 	if len(p) != 1 {
@@ -259,6 +275,9 @@ func exprValue(x any) any {
 		}
 		return x.String()
 	case []any:
+		if !slices.ContainsFunc(x, otherForExpr) {
+			return x
+		}
 		out := make([]any, len(x))
 		for i, e := range x {
 			out[i] = exprValue(e)
@@ -266,6 +285,15 @@ func exprValue(x any) any {
 		return out
 	}
 	return x
+}
+
+// otherForExpr reports whether exprValue changes a value, or may.
+func otherForExpr(x any) bool {
+	switch x.(type) {
+	case Handle, json.Number, []any:
+		return true
+	}
+	return false
 }
 
 // PlainMember is Member for values that are no handles of the session machine.

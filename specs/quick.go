@@ -1,7 +1,10 @@
 package specs
 
 import (
+	"cmp"
 	"reflect"
+	"slices"
+	"time"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
@@ -13,10 +16,11 @@ import (
 // machine spends most of such a one on its stack and on calls. So what is that
 // simple is computed here, with expr's own notions of equal and nil, and whatever
 // else is left to it: other operators, and values that it answers with an error.
+// See quick_call.go for calls, lists and objects.
 
 // quick computes an expression as expr would; ok is false where that is for expr
-// to say.
-type quick func(s Scope) (v any, ok bool)
+// to say. it is the element that a condition on elements looks at.
+type quick func(s Scope, it any) (v any, ok bool)
 
 // static is what is known of the type of an expression before it is computed.
 type static int
@@ -27,17 +31,22 @@ const (
 	constant        // a text, a number or nil as it stands there
 )
 
-// quicken returns how a source is computed; nil: by expr.
-func quicken(src string) quick {
+// quicken returns how a source is computed; nil: by expr. checked: only if expr
+// can compile it, since parts of it are not looked at here.
+func quicken(src string) (q quick, checked bool) {
 	tree, err := parser.Parse(src)
 	if err != nil {
-		return nil // expr says what is wrong with it
+		return nil, false // expr says what is wrong with it
 	}
-	q, _ := quickNode(tree.Node)
-	return q
+	r := &quickener{}
+	q, _ = r.node(tree.Node)
+	return q, r.checked
 }
 
-func quickNode(n ast.Node) (quick, static) {
+// quickener makes quick forms of the parts of one expression.
+type quickener struct{ checked bool }
+
+func (r *quickener) node(n ast.Node) (quick, static) {
 	switch n := n.(type) {
 	case *ast.NilNode:
 		return always(nil), constant
@@ -47,31 +56,42 @@ func quickNode(n ast.Node) (quick, static) {
 		return always(n.Value), constant
 	case *ast.BoolNode:
 		return always(n.Value), truth
-	case *ast.IdentifierNode, *ast.MemberNode:
+	case *ast.IdentifierNode, *ast.MemberNode, *ast.PointerNode:
 		return quickPath(n), anything
 	case *ast.UnaryNode:
-		x, t := quickNode(n.Node)
+		x, t := r.node(n.Node)
 		if x == nil || t == constant || n.Operator != "not" && n.Operator != "!" {
 			return nil, anything
 		}
-		return func(s Scope) (any, bool) {
-			b, ok := decided(x, s)
+		return func(s Scope, it any) (any, bool) {
+			b, ok := decided(x, s, it)
 			return !b, ok
 		}, truth
 	case *ast.ConditionalNode:
-		return quickConditional(n), anything
+		return r.conditional(n), anything
 	case *ast.BinaryNode:
-		return quickBinary(n)
+		return r.binary(n)
 	}
-	return nil, anything
+	return r.call(n), anything
 }
 
-func always(v any) quick { return func(Scope) (any, bool) { return v, true } }
+// branch is a part that is not always computed. Where it is not simple, expr
+// computes the whole whenever it matters.
+func (r *quickener) branch(n ast.Node) (quick, static) {
+	q, t := r.node(n)
+	if q != nil {
+		return q, t
+	}
+	r.checked = true
+	return func(Scope, any) (any, bool) { return nil, false }, anything
+}
+
+func always(v any) quick { return func(Scope, any) (any, bool) { return v, true } }
 
 // decided is a condition that is true or false. Of anything else expr says what
 // it is.
-func decided(q quick, s Scope) (holds, ok bool) {
-	v, ok := q(s)
+func decided(q quick, s Scope, it any) (holds, ok bool) {
+	v, ok := q(s, it)
 	if !ok {
 		return false, false
 	}
@@ -79,7 +99,8 @@ func decided(q quick, s Scope) (holds, ok bool) {
 	return b, isBool
 }
 
-// quickPath is a name, or a member of one: session.user.id.
+// quickPath is a name, or a member of one: session.user.id. In a condition on
+// elements it may begin with the element: .id.
 func quickPath(n ast.Node) quick {
 	var path []string
 	for {
@@ -94,99 +115,115 @@ func quickPath(n ast.Node) quick {
 		path = append(path, p.Value)
 		n = m.Node
 	}
-	root, ok := n.(*ast.IdentifierNode)
-	if !ok || root.Value == "$env" || isFunction(root.Value) {
-		return nil
-	}
-	return func(s Scope) (any, bool) {
-		x := s.Root(root.Value)
-		for i := len(path) - 1; i >= 0 && x != nil; i-- {
-			x = s.Member(x, path[i])
+	slices.Reverse(path)
+	switch root := n.(type) {
+	case *ast.PointerNode:
+		if root.Name != "" {
+			return nil
 		}
-		x = exprValue(x)
-		switch x.(type) {
-		case nil, string, int, bool, boxed, []any:
-			return x, true
+		return func(s Scope, it any) (any, bool) { return follow(s, unbox(it), path) }
+	case *ast.IdentifierNode:
+		if root.Value == "$env" || isFunction(root.Value) {
+			return nil
 		}
-		// expr follows pointers.
-		return x, reflect.TypeOf(x).Kind() != reflect.Pointer
+		return func(s Scope, _ any) (any, bool) { return follow(s, s.Root(root.Value), path) }
 	}
+	return nil
 }
 
-func quickConditional(n *ast.ConditionalNode) quick {
-	cond, t := quickNode(n.Cond)
-	yes, _ := quickNode(n.Exp1)
-	no, _ := quickNode(n.Exp2)
-	if cond == nil || yes == nil || no == nil || t == constant {
+// follow goes from a thing to a member of it, of which expr has the value.
+func follow(s Scope, x any, path []string) (any, bool) {
+	for _, p := range path {
+		if x == nil {
+			break
+		}
+		x = s.Member(x, p)
+	}
+	x = exprValue(x)
+	switch x.(type) {
+	case nil, string, int, bool, boxed, []any, map[string]any, time.Time, time.Duration:
+		return x, true
+	}
+	// expr follows pointers.
+	return x, reflect.TypeOf(x).Kind() != reflect.Pointer
+}
+
+func (r *quickener) conditional(n *ast.ConditionalNode) quick {
+	cond, t := r.node(n.Cond)
+	if cond == nil || t == constant {
 		return nil
 	}
-	return func(s Scope) (any, bool) {
-		b, ok := decided(cond, s)
+	yes, _ := r.branch(n.Exp1)
+	no, _ := r.branch(n.Exp2)
+	return func(s Scope, it any) (any, bool) {
+		b, ok := decided(cond, s, it)
 		switch {
 		case !ok:
 			return nil, false
 		case b:
-			return yes(s)
+			return yes(s, it)
 		}
-		return no(s)
+		return no(s, it)
 	}
 }
 
-func quickBinary(n *ast.BinaryNode) (quick, static) {
-	x, xt := quickNode(n.Left)
-	y, yt := quickNode(n.Right)
-	if x == nil || y == nil {
+func (r *quickener) binary(n *ast.BinaryNode) (quick, static) {
+	x, xt := r.node(n.Left)
+	if x == nil {
 		return nil, anything
 	}
 	switch n.Operator {
 	case "and", "&&", "or", "||":
+		y, yt := r.branch(n.Right)
 		if xt == constant || yt == constant {
 			return nil, anything
 		}
 		ends := n.Operator == "or" || n.Operator == "||" // with what the left side is
-		return func(s Scope) (any, bool) {
-			b, ok := decided(x, s)
+		return func(s Scope, it any) (any, bool) {
+			b, ok := decided(x, s, it)
 			if !ok || b == ends {
 				return b, ok
 			}
-			return y(s)
+			return y(s, it)
 		}, truth
+	case "??":
+		y, _ := r.branch(n.Right)
+		return func(s Scope, it any) (any, bool) {
+			v, ok := x(s, it)
+			if !ok || !runtime.IsNil(v) {
+				return v, ok
+			}
+			return y(s, it)
+		}, anything
+	case "in":
+		return r.in(x, xt, n.Right), truth
+	case "matches":
+		return r.matches(x, n.Right), truth
+	}
+	y, yt := r.node(n.Right)
+	if y == nil {
+		return nil, anything
+	}
+	switch n.Operator {
 	case "==", "!=":
 		if xt != anything && yt != anything {
 			return nil, anything
 		}
 		return quickEqual(x, y, n.Operator == "=="), truth
-	case "??":
-		return func(s Scope) (any, bool) {
-			v, ok := x(s)
-			if !ok || !runtime.IsNil(v) {
-				return v, ok
-			}
-			return y(s)
-		}, anything
-	case "in":
-		if xt != constant || yt != anything {
-			return nil, anything
-		}
-		return func(s Scope) (any, bool) {
-			v, ok1 := x(s)
-			list, ok2 := y(s)
-			if _, isList := list.([]any); !ok1 || !ok2 || list != nil && !isList {
-				return nil, false
-			}
-			return runtime.In(v, list), true
-		}, truth
+	case "<", ">", "<=", ">=":
+		r.checked = true
+		return quickOrder(x, y, n.Operator), truth
 	}
 	return nil, anything
 }
 
 func quickEqual(x, y quick, equal bool) quick {
-	return func(s Scope) (any, bool) {
-		a, ok := x(s)
+	return func(s Scope, it any) (any, bool) {
+		a, ok := x(s, it)
 		if !ok {
 			return nil, false
 		}
-		b, ok := y(s)
+		b, ok := y(s, it)
 		if !ok {
 			return nil, false
 		}
@@ -197,4 +234,43 @@ func quickEqual(x, y quick, equal bool) quick {
 		}
 		return runtime.Equal(a, b) == equal, true
 	}
+}
+
+// quickOrder compares whole numbers, durations and instants.
+func quickOrder(x, y quick, operator string) quick {
+	return func(s Scope, it any) (any, bool) {
+		a, ok := x(s, it)
+		if !ok {
+			return nil, false
+		}
+		b, ok := y(s, it)
+		if !ok {
+			return nil, false
+		}
+		order, ok := compared(a, b)
+		switch operator {
+		case "<":
+			return order < 0, ok
+		case ">":
+			return order > 0, ok
+		case "<=":
+			return order <= 0, ok
+		}
+		return order >= 0, ok
+	}
+}
+
+func compared(a, b any) (order int, ok bool) {
+	switch a := a.(type) {
+	case int:
+		b, ok := b.(int)
+		return cmp.Compare(a, b), ok
+	case time.Duration:
+		b, ok := b.(time.Duration)
+		return cmp.Compare(a, b), ok
+	case time.Time:
+		b, ok := b.(time.Time)
+		return a.Compare(b), ok
+	}
+	return 0, false
 }

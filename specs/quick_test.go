@@ -63,6 +63,9 @@ func TestQuickExpressionsMeanWhatTheyMeanToExpr(t *testing.T) {
 		"a == b", "a != b.c", "a == nil", "nil == a", "a == 'a'", "a == 200", "a == true", "(a and b) == c", "(a == b) == c", "(a == b) == true",
 		"a ?? b", "a ?? b ?? 'x'", "a ? b : c", "a == b ? c : nil", "a ? 'x' : b ? 'y' : 200", "'manage-users' in a", "nil in a.b", "200 in a",
 		"a in b", "a in ['a', 'b']", "'a' and b", "a or 'b'", "not 'a'", "1 == 'a'", "'a' ? b : c", "now", "len(a)", "a < b", "a + b", "$env", "root", "(a ?? b) and c",
+		"a >= 1", "a > seconds(b)", "days(2) <= a", "days('x')", "1 < 'a'", "a == nil or 1 + 'b' == c", "instant(a, ['unix', b], 'UTC') > b", "instant(a, b)", "instant(a)",
+		"find(a, .b == c)", "find(a, # == 'a')", "find(a, #index == 1)", "find(a ?? [], .b.c)", "filter(a, not (# == b))", "filter(a, .b)", "map(a, .b)", "a in map(b, .c)", "map(a, map(b, #))",
+		"a in [nil, '', 'a']", "a in [b]", "a in [1, 2]", "nil in ['a']", "a matches '^a'", "a matches b", "{'x': a, 'x': b}", "{'x': a + b}", "[a, b, 1]", "a ? len(b) : c", "a and len(b) > 0", "a ?? first(b)",
 	}
 	seen := map[any]bool{}
 	for _, name := range Systems() {
@@ -80,14 +83,15 @@ func TestQuickExpressionsMeanWhatTheyMeanToExpr(t *testing.T) {
 	quickened, answered := 0, 0
 	for _, src := range sources {
 		e := &Expr{Src: src}
-		q := quicken(src)
+		e.simplify()
+		q := e.quick
 		if q == nil {
 			continue
 		}
 		quickened++
 		for seed := range 200 {
 			s := anyScope{seed}
-			got, ok := q(s)
+			got, ok := q(s, nil)
 			if !ok {
 				continue
 			}
