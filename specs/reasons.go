@@ -44,7 +44,8 @@ func (c *Contract) Reasons() []string {
 // ReasonPrefixes is where the answer of a reason is looked up, in order: of
 // a.b.c under a.b.c, a.b, a and *.
 func ReasonPrefixes(reason string) []string {
-	out := []string{reason}
+	out := make([]string, 1, strings.Count(reason, ".")+2)
+	out[0] = reason
 	for {
 		i := strings.LastIndexByte(reason, '.')
 		if i < 0 {

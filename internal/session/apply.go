@@ -219,9 +219,9 @@ func (d *Decision) setNow() {
 			delete(c.Fields, c.Kind.Key) // nobody told it, and nobody has told it now
 		}
 		s.tx.PutRecord(&c)
-		for role, x := range s.roles {
-			if r, ok := x.(*Record); ok && r.Kind == c.Kind && r.Key == c.Key {
-				s.setRole(role, &c)
+		for i := range s.roles {
+			if r, ok := s.roles[i].thing.(*Record); ok && r.Kind == c.Kind && r.Key == c.Key {
+				s.roles[i].thing = &c
 			}
 		}
 	}

@@ -62,11 +62,27 @@ func (m *Machine) MediaType(op *specs.Operation, req *Request, now Moment) strin
 }
 
 func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
-	s := &scope{m: m, tx: at.Tx, now: at.Now, req: req, op: op}
+	s := &scope{}
+	s.begin(m, op, req, at)
+	return s
+}
+
+func (s *scope) begin(m *Machine, op *specs.Operation, req *Request, at Moment) {
+	s.m, s.tx, s.now, s.req, s.op = m, at.Tx, at.Now, req, op
 	if m.Partial {
 		s.untold = &untold{}
 	}
-	return s
+}
+
+// newDecision is a decision and its scope, which live as long as each other.
+func (m *Machine) newDecision(op *specs.Operation, req *Request, at Moment) *Decision {
+	both := &struct {
+		Decision
+		scope scope
+	}{}
+	both.scope.begin(m, op, req, at)
+	both.Decision.Op, both.Decision.scope = op, &both.scope
+	return &both.Decision
 }
 
 // Decide says what the request means at this moment. It changes nothing. The
@@ -79,7 +95,7 @@ func (m *Machine) Decide(op *specs.Operation, req *Request, at Moment) *Decision
 		plain.Twist = nil
 		return m.Twist(&plain, op, req, at)
 	}
-	d := &Decision{Op: op, scope: m.scope(op, req, at)}
+	d := m.newDecision(op, req, at)
 	d.Failure = d.decide()
 	if f := d.Failure; f != nil {
 		d.scope.failure = f
@@ -92,8 +108,8 @@ func (m *Machine) Decide(op *specs.Operation, req *Request, at Moment) *Decision
 // Refuse is a Decision for a reason that was found before there was anything to
 // decide: no such path, no acceptable media type, a failure that was laid on.
 func (m *Machine) Refuse(op *specs.Operation, req *Request, at Moment, f *Failure) *Decision {
-	d := &Decision{Op: op, Failure: f, scope: m.scope(op, req, at)}
-	d.scope.failure = f
+	d := m.newDecision(op, req, at)
+	d.Failure, d.scope.failure = f, f
 	if f.Token == nil {
 		f.Token = tokenOf(m.Contract, f.Reason)
 	}
@@ -116,11 +132,7 @@ func (d *Decision) decide() *Failure {
 	if req.Fault != nil {
 		return req.Fault
 	}
-	accepts := make([]alternative, len(d.Op.Accepts))
-	for i := range accepts {
-		accepts[i] = d.Op.Accepts[i : i+1 : i+1]
-	}
-	if f := d.alternatives(accepts, false); f != nil {
+	if f := d.alternatives(d.accepts(), false); f != nil {
 		return f
 	}
 	if f := d.recordNeeds(); f != nil {
@@ -179,14 +191,17 @@ func (d *Decision) fieldValue(path []string) string {
 }
 
 // alternative is proofs that are required together.
-type alternative []*specs.Proof
+type alternative = []*specs.Proof
 
 // security returns the operation's alternatives that exist now: a scheme whose
 // `when` does not hold is not asked for.
 func (d *Decision) security() []alternative {
+	if !slices.ContainsFunc(d.Op.Security, conditional) {
+		return d.Op.Security
+	}
 	out := make([]alternative, 0, len(d.Op.Security))
 	for _, proofs := range d.Op.Security {
-		alt := alternative(proofs[:len(proofs):len(proofs)])
+		alt := slices.Clip(proofs)
 		for i, p := range proofs {
 			ok, undecided := p.When.Holds(d.scope)
 			d.note(undecided)
@@ -199,6 +214,27 @@ func (d *Decision) security() []alternative {
 		}
 		if len(alt) > 0 {
 			out = append(out, alt)
+		}
+	}
+	return out
+}
+
+// conditional reports whether a proof of an alternative exists at times only.
+func conditional(a alternative) bool {
+	return len(a) == 0 || slices.ContainsFunc(a, func(p *specs.Proof) bool { return p.When != nil })
+}
+
+// accepts returns the proofs that the operation accepts now, each of them alone.
+func (d *Decision) accepts() []alternative {
+	if len(d.Op.Accepts) == 0 {
+		return nil
+	}
+	out := make([]alternative, 0, len(d.Op.Accepts))
+	for i, p := range d.Op.Accepts {
+		ok, undecided := p.When.Holds(d.scope)
+		d.note(undecided)
+		if ok {
+			out = append(out, d.Op.Accepts[i:i+1:i+1])
 		}
 	}
 	return out
@@ -249,20 +285,6 @@ func isToken(b *specs.RequestBind) bool {
 
 // alternatives chooses the proof by what is present, and tries it.
 func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
-	if !security {
-		live := alts[:0:0]
-		for _, a := range alts {
-			ok, undecided := a[0].When.Holds(d.scope)
-			d.note(undecided)
-			if ok {
-				live = append(live, a)
-			}
-		}
-		if len(alts) > 0 && len(live) == 0 {
-			return nil
-		}
-		alts = live
-	}
 	if len(alts) == 0 {
 		return nil
 	}
@@ -415,8 +437,8 @@ func (d *Decision) otherWays(alts []alternative, security bool) string {
 
 // try resolves the proofs of one alternative.
 func (d *Decision) try(a alternative) *Failure {
-	var first *proven
-	for _, p := range a {
+	var first *Token
+	for i, p := range a {
 		got, f := d.prove(p)
 		if f != nil {
 			if f.proof == nil {
@@ -425,7 +447,7 @@ func (d *Decision) try(a alternative) *Failure {
 			return f
 		}
 		d.proofs = append(d.proofs, p)
-		if first == nil {
+		if i == 0 {
 			first = got
 		} else if f := d.same(p, first, got); f != nil {
 			return f
@@ -434,20 +456,21 @@ func (d *Decision) try(a alternative) *Failure {
 	return nil
 }
 
-// same compares a proof with the one beside it.
-func (d *Decision) same(p *specs.Proof, main, beside *proven) *Failure {
-	if len(p.Same) == 0 || main == nil || beside == nil || beside.token == nil {
+// same compares the token of a proof with that of the one beside it; nil: it has
+// none.
+func (d *Decision) same(p *specs.Proof, main, beside *Token) *Failure {
+	if len(p.Same) == 0 || beside == nil {
 		return nil
 	}
 	for _, s := range p.Same {
 		var ok bool
 		if s == "session" {
-			ok = main.token != nil && main.token.Session == beside.token.Session
+			ok = main != nil && main.Session == beside.Session
 		} else {
 			ok = d.factKey(main, s) == d.factKey(beside, s)
 		}
 		if !ok {
-			k := beside.token.Kind
+			k := beside.Kind
 			return &Failure{Reason: "token.mismatch." + k.Name, Token: k,
 				Why: fmt.Sprintf("The token %q belongs to another %s than the one beside it; send tokens of one login together.", k.Name, s)}
 		}
@@ -455,11 +478,11 @@ func (d *Decision) same(p *specs.Proof, main, beside *proven) *Failure {
 	return nil
 }
 
-func (d *Decision) factKey(p *proven, fact string) any {
-	if p.token != nil {
-		return p.token.Facts[fact]
+func (d *Decision) factKey(t *Token, fact string) any {
+	if t != nil {
+		return t.Facts[fact]
 	}
-	if r, ok := d.scope.roles[fact].(*Record); ok {
+	if r := d.scope.record(fact); r != nil {
 		return r.Key
 	}
 	return nil

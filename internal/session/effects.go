@@ -40,7 +40,7 @@ func (d *Decision) effects() {
 			n.Over, _ = x.(*Session)
 		}
 		if o.As != "" {
-			s.setOpened(o.As, n.Session)
+			s.opened.set(o.As, n.Session)
 		}
 		d.Opens = append(d.Opens, n)
 	}
@@ -212,8 +212,8 @@ func (d *Decision) set(set *specs.Set) {
 		}
 		return
 	}
-	r, ok := s.roles[set.To].(*Record)
-	if !ok {
+	r := s.record(set.To)
+	if r == nil {
 		return
 	}
 	x := setRecord{record: r, set: set}

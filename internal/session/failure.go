@@ -27,7 +27,7 @@ func (d *Decision) refusal() *refusal {
 }
 
 func (d *Decision) lookUp() *refusal {
-	var levels []specs.FailureTable
+	levels := make([]specs.FailureTable, 0, 3)
 	if d.Op != nil {
 		levels = append(levels, d.Op.Failures)
 	}

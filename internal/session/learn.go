@@ -184,7 +184,10 @@ func (d *Decision) Opened() []string {
 
 // Role returns what a role stands for: *Record, *Session or []any; nil if the
 // request did not fill it.
-func (d *Decision) Role(name string) any { return d.scope.roles[name] }
+func (d *Decision) Role(name string) any {
+	x, _ := d.scope.roles.get(name)
+	return x
+}
 
 // Holds evaluates a condition in the scope of the decision, with further names.
 func (d *Decision) Holds(e *specs.Expr, names map[string]any) bool {
@@ -248,11 +251,11 @@ func (d *Decision) learnRecord(r *Record) {
 	if d.learnt == nil {
 		return
 	}
-	for role, x := range d.scope.roles {
-		if x != any(r) {
+	for _, role := range d.scope.roles {
+		if role.thing != any(r) {
 			continue
 		}
-		maps.Copy(r.Fields, d.learnt.Records[role])
+		maps.Copy(r.Fields, d.learnt.Records[role.name])
 		if key, ok := value.Text(r.Fields[r.Kind.Key]); ok && d.scope.tx.Record(r.Kind.Name, key) == nil {
 			r.Key = key
 		}
@@ -426,10 +429,10 @@ func (d *Decision) adoptToken(t *Token, v any) {
 			d.made[i] = &c
 		}
 	}
-	if s.issued[t.Kind.Name] == t {
+	if old, _ := s.issued.get(t.Kind.Name); old == t {
 		s.setIssued(&c)
 	}
-	if s.presented[t.Kind.Name] == t {
+	if old, _ := s.presented.get(t.Kind.Name); old == t {
 		s.setPresented(&c)
 	}
 }
@@ -455,7 +458,7 @@ func (d *Decision) adoptSession(x *Session, id string) {
 					d.made[i] = &u
 				}
 			}
-			if i := s.issued[u.Kind.Name]; i != nil && i.Text == u.Text {
+			if i, ok := s.issued.get(u.Kind.Name); ok && i.Text == u.Text {
 				s.setIssued(&u)
 			}
 		}

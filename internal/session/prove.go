@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -10,18 +11,13 @@ import (
 	"github.com/mockauth/mockauth/specs"
 )
 
-// proven is what a proof showed.
-type proven struct {
-	token *Token
-}
-
 // prove resolves one complete proof: tokens, then secrets, then other records,
-// then comparisons, then the proofs beside it.
-func (d *Decision) prove(p *specs.Proof) (*proven, *Failure) {
+// then comparisons, then the proofs beside it. It returns the first token that
+// the proof showed; nil: none.
+func (d *Decision) prove(p *specs.Proof) (*Token, *Failure) {
 	s := d.scope
-	got := &proven{}
-	binds := make([]*specs.RequestBind, 0, len(p.Binds)+len(p.May))
-	binds = append(binds, p.Binds...)
+	var got *Token
+	binds := slices.Clip(p.Binds)
 	for _, b := range p.May {
 		if v, ok := s.req.Value(b.At); ok && !(isToken(b) && v == "") {
 			binds = append(binds, b)
@@ -35,8 +31,8 @@ func (d *Decision) prove(p *specs.Proof) (*proven, *Failure) {
 		if f != nil {
 			return nil, f
 		}
-		if t != nil && got.token == nil {
-			got.token = t
+		if got == nil {
+			got = t
 		}
 	}
 	if f := d.proveRecords(p, binds); f != nil {
@@ -153,7 +149,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 	if dead == "" {
 		d.Touch = append(d.Touch, found)
 	}
-	if s.presented[k.Name] == nil {
+	if _, known := s.presented.get(k.Name); !known {
 		s.setPresented(found)
 	}
 	if !p.SameNone {
@@ -164,7 +160,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 			if fact.Record == "" {
 				continue
 			}
-			if _, known := s.roles[fact.Name]; known {
+			if _, known := s.roles.get(fact.Name); known {
 				continue
 			}
 			if r, ok := s.fact(found.Facts, fact).(*Record); ok {
@@ -222,29 +218,25 @@ type group struct {
 	secret     bool
 }
 
-func (d *Decision) groups(binds []*specs.RequestBind) []*group {
-	var out []*group
+func (d *Decision) groups(binds []*specs.RequestBind) []group {
+	var out []group
 	for _, b := range binds {
 		if len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindRecord && b.Alts[0].Kind != specs.FindSession {
 			continue
 		}
 		t := b.Alts[0]
-		var g *group
-		for _, o := range out {
-			if o.role == t.Role {
-				g = o
-			}
+		at := slices.IndexFunc(out, func(g group) bool { return g.role == t.Role })
+		if at < 0 {
+			at = len(out)
+			out = append(out, group{role: t.Role, kind: t.Record, session: t.Kind == specs.FindSession})
 		}
-		if g == nil {
-			g = &group{role: t.Role, kind: t.Record, session: t.Kind == specs.FindSession}
-			out = append(out, g)
-		}
+		g := &out[at]
 		g.binds = append(g.binds, b)
 		g.secret = g.secret || t.Secret
 	}
 	// Secrets first: a login answers for the password before it answers for a
 	// tenant that is only named.
-	slices.SortStableFunc(out, func(a, b *group) int {
+	slices.SortStableFunc(out, func(a, b group) int {
 		switch {
 		case a.secret == b.secret:
 			return 0
@@ -257,7 +249,9 @@ func (d *Decision) groups(binds []*specs.RequestBind) []*group {
 }
 
 func (d *Decision) proveRecords(p *specs.Proof, binds []*specs.RequestBind) *Failure {
-	for _, g := range d.groups(binds) {
+	groups := d.groups(binds)
+	for i := range groups {
+		g := &groups[i]
 		var f *Failure
 		if g.session {
 			f = d.findSession(g)
@@ -311,28 +305,29 @@ func (d *Decision) unknown(g *group, b *specs.RequestBind, why string) *Failure 
 	return f
 }
 
-// candidates returns the texts that a binding asks for, one an alternative.
-func (d *Decision) candidates(b *specs.RequestBind) (fields []string, texts []string) {
-	raw, _ := d.scope.req.Value(b.At)
-	for _, t := range b.Alts {
-		if t.Kind != specs.FindRecord {
-			continue
-		}
-		x, ok := t.Value.Undo(raw)
-		if !ok {
-			continue
-		}
-		if text, ok := value.Text(x); ok {
-			fields, texts = append(fields, t.Field), append(texts, text)
+// candidates are the fields that a binding asks for, one an alternative, each
+// with the text that it has to have.
+func (d *Decision) candidates(b *specs.RequestBind) iter.Seq2[string, string] {
+	return func(yield func(field, text string) bool) {
+		raw, _ := d.scope.req.Value(b.At)
+		for _, t := range b.Alts {
+			if t.Kind != specs.FindRecord {
+				continue
+			}
+			x, ok := t.Value.Undo(raw)
+			if !ok {
+				continue
+			}
+			if text, ok := value.Text(x); ok && !yield(t.Field, text) {
+				return
+			}
 		}
 	}
-	return fields, texts
 }
 
 func (d *Decision) matches(r *Record, b *specs.RequestBind) bool {
-	fields, texts := d.candidates(b)
-	for i, f := range fields {
-		if have, ok := fieldText(r, f); ok && have == texts[i] {
+	for field, text := range d.candidates(b) {
+		if have, ok := fieldText(r, field); ok && have == text {
 			return true
 		}
 	}
@@ -342,7 +337,7 @@ func (d *Decision) matches(r *Record, b *specs.RequestBind) bool {
 func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 	s := d.scope
 	kind := s.m.Contract.Record(g.kind)
-	if known, ok := s.roles[g.role].(*Record); ok {
+	if known := s.record(g.role); known != nil {
 		for _, b := range g.binds {
 			if d.matches(known, b) {
 				continue
@@ -364,10 +359,9 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 			break
 		}
 	}
-	fields, texts := d.candidates(finder)
 	var r *Record
-	for i, f := range fields {
-		if r = s.tx.FindRecord(kind, f, texts[i]); r != nil {
+	for field, text := range d.candidates(finder) {
+		if r = s.tx.FindRecord(kind, field, text); r != nil {
 			break
 		}
 	}

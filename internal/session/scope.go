@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,10 +21,10 @@ type scope struct {
 	req *Request
 	op  *specs.Operation
 
-	roles     map[string]any    // role → *Record, []any of them, or *Session
-	presented map[string]*Token // kind → token
-	issued    map[string]*Token // kind → token minted by this request
-	opened    map[string]*Session
+	roles     named[any]    // *Record, []any of them, or *Session
+	presented named[*Token] // by kind
+	issued    named[*Token] // by kind, minted by this request
+	opened    named[*Session]
 	session   *Session // in force
 	resumed   bool
 	failure   *Failure
@@ -31,39 +32,54 @@ type scope struct {
 	local     map[string]any
 	name      string // of one more such thing; "": none
 	thing     any
-	computing map[string]bool
+	computing []*specs.Let
 	untold    *untold // nil: everything is told
 }
 
-// setRole makes a role known. The maps of a scope are made when they are first
-// needed: most requests fill one of the four.
-func (s *scope) setRole(name string, x any) {
-	if s.roles == nil {
-		s.roles = make(map[string]any, 4)
-	}
-	s.roles[name] = x
+// named are a few things by name. A scope has so few of a kind that looking at
+// each costs less than a map.
+type named[T any] []entry[T]
+
+type entry[T any] struct {
+	name  string
+	thing T
 }
 
-func (s *scope) setPresented(t *Token) {
-	if s.presented == nil {
-		s.presented = make(map[string]*Token, 2)
+func (l named[T]) get(name string) (thing T, ok bool) {
+	for i := range l {
+		if l[i].name == name {
+			return l[i].thing, true
+		}
 	}
-	s.presented[t.Kind.Name] = t
+	return thing, false
 }
 
-func (s *scope) setIssued(t *Token) {
-	if s.issued == nil {
-		s.issued = make(map[string]*Token, 2)
+func (l *named[T]) set(name string, thing T) {
+	for i := range *l {
+		if (*l)[i].name == name {
+			(*l)[i].thing = thing
+			return
+		}
 	}
-	s.issued[t.Kind.Name] = t
+	if *l == nil {
+		*l = make(named[T], 0, 2)
+	}
+	*l = append(*l, entry[T]{name, thing})
 }
 
-func (s *scope) setOpened(name string, x *Session) {
-	if s.opened == nil {
-		s.opened = make(map[string]*Session, 2)
-	}
-	s.opened[name] = x
+// record returns the record that a role stands for; nil if there is none, or if
+// it is no record.
+func (s *scope) record(role string) *Record {
+	x, _ := s.roles.get(role)
+	r, _ := x.(*Record)
+	return r
 }
+
+func (s *scope) setRole(name string, x any) { s.roles.set(name, x) }
+
+func (s *scope) setPresented(t *Token) { s.presented.set(t.Kind.Name, t) }
+
+func (s *scope) setIssued(t *Token) { s.issued.set(t.Kind.Name, t) }
 
 type (
 	settingsHandle struct{}
@@ -117,10 +133,10 @@ func (s *scope) Root(name string) any {
 			return s.fact(s.self.Facts, f)
 		}
 	}
-	if v, ok := s.roles[name]; ok {
+	if v, ok := s.roles.get(name); ok {
 		return v
 	}
-	if o, ok := s.opened[name]; ok {
+	if o, ok := s.opened.get(name); ok {
 		return sessionOrNil(o)
 	}
 	if k := s.m.Contract.Token(name); k != nil {
@@ -165,10 +181,10 @@ func (s *scope) token(kind string) *Token {
 	if s.self != nil && s.self.Kind.Name == kind {
 		return s.self
 	}
-	if t := s.issued[kind]; t != nil {
+	if t, ok := s.issued.get(kind); ok {
 		return t
 	}
-	if t := s.presented[kind]; t != nil && !s.resumed {
+	if t, ok := s.presented.get(kind); ok && !s.resumed {
 		return t
 	}
 	return s.youngest(s.sessionInForce(), kind)
@@ -226,35 +242,41 @@ func (s *scope) alive(x *Session) bool {
 	return false
 }
 
+// let computes a name that the contract gives to an expression. One that needs
+// itself has no value.
 func (s *scope) let(name string) any {
-	var found *specs.Let
-	if s.op != nil {
-		for _, l := range s.op.Lets {
-			if l.Name == name {
-				found = l
-			}
-		}
-	}
-	if found == nil {
-		for _, l := range s.m.Contract.Lets {
-			if l.Name == name {
-				found = l
-			}
-		}
-	}
-	if found == nil || s.computing[name] {
+	l := s.letCalled(name)
+	if l == nil || slices.Contains(s.computing, l) {
 		return nil
 	}
 	if s.computing == nil {
-		s.computing = map[string]bool{}
+		s.computing = make([]*specs.Let, 0, 4)
 	}
-	s.computing[name] = true
-	defer delete(s.computing, name)
-	v, err := found.Expr.Eval(s)
+	s.computing = append(s.computing, l)
+	defer func() { s.computing = s.computing[:len(s.computing)-1] }()
+	v, err := l.Expr.Eval(s)
 	if err != nil {
 		return nil
 	}
 	return v
+}
+
+// letCalled looks in the operation first, then in the contract; the last of a
+// name counts.
+func (s *scope) letCalled(name string) *specs.Let {
+	if s.op != nil {
+		for _, l := range slices.Backward(s.op.Lets) {
+			if l.Name == name {
+				return l
+			}
+		}
+	}
+	for _, l := range slices.Backward(s.m.Contract.Lets) {
+		if l.Name == name {
+			return l
+		}
+	}
+	return nil
 }
 
 func (s *scope) fact(facts map[string]any, f specs.Fact) any {
