@@ -34,9 +34,12 @@ type Progress struct {
 	style Style
 	total int
 	done  int
-	// failed is how many of the done fail the run.
-	failed int
-	lanes  map[string]*lane
+	// failed is how many of the done fail the run, untested how many of these only
+	// because they could not be tested.
+	failed, untested int
+	// said is why cases could not be tested; a log says it once.
+	said  map[string]bool
+	lanes map[string]*lane
 	// recent are the operations, the one that was told of last at the end.
 	recent []string
 	drawn  int // lines that stand on the screen and will be redrawn
@@ -79,6 +82,9 @@ func (p *Progress) Verdict(v conformance.Verdict) {
 	if fails(v.Status) {
 		p.failed++
 	}
+	if v.Status == conformance.NotTestable {
+		p.untested++
+	}
 	p.note(v)
 	if p.style.Live {
 		if often := max(p.total/redraws, 1); p.done%often == 0 || fails(v.Status) {
@@ -86,12 +92,29 @@ func (p *Progress) Verdict(v conformance.Verdict) {
 		}
 		return
 	}
-	if fails(v.Status) {
+	if fails(v.Status) && !p.repeats(v) {
 		fmt.Fprintf(p.w, "%s %s  %s\n", p.style.paint(hue(v.Status), symbol(v.Status)), shown(v.ID), Line(v))
 	}
 	if p.done%everyCases == 0 && p.done < p.total {
 		fmt.Fprintf(p.w, "  %s\n", p.far())
 	}
+}
+
+// repeats reports whether a case could not be tested for a reason that was said
+// already: one that stands in the way of a hundred is read once, and the end says
+// how many there are.
+func (p *Progress) repeats(v conformance.Verdict) bool {
+	if v.Status != conformance.NotTestable || v.Why == "" {
+		return false
+	}
+	if p.said[v.Why] {
+		return true
+	}
+	if p.said == nil {
+		p.said = map[string]bool{}
+	}
+	p.said[v.Why] = true
+	return false
 }
 
 // Done ends the display. What follows starts on a line of its own.
@@ -108,8 +131,15 @@ func (p *Progress) Done() {
 // far says how far the run is.
 func (p *Progress) far() string {
 	s := fmt.Sprintf("%s of %s", grouped(p.done), plural(max(p.total, p.done), "case", "cases"))
-	if p.failed > 0 {
-		s += ", " + p.style.paint(red, grouped(p.failed)+" failed")
+	failed, untested := p.failed-p.untested, grouped(p.untested)+" not testable"
+	if p.style.Live && p.style.Width < 60 {
+		failed, untested = p.failed, "" // there is room for one number
+	}
+	if failed > 0 {
+		s += ", " + p.style.paint(red, grouped(failed)+" failed")
+	}
+	if p.untested > 0 && untested != "" {
+		s += ", " + p.style.paint(hue(conformance.NotTestable), untested)
 	}
 	return s
 }

@@ -173,6 +173,27 @@ func TestALiveDisplayFitsTheTerminal(t *testing.T) {
 	}
 }
 
+func TestALogSaysOnceWhyManyCasesCannotBeTested(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, Style{})
+	p.Start(head(), 200)
+	for i := range 200 {
+		v := conformance.Verdict{Info: conformance.Info{ID: fmt.Sprintf("case-%d", i)}, Status: conformance.NotTestable, Why: "it is not said who may log in"}
+		switch {
+		case i == 7:
+			v.Why = "another reason"
+		case i%50 == 1:
+			v.Status, v.Why = conformance.Failed, ""
+		}
+		p.Verdict(v)
+	}
+	for text, times := range map[string]int{"? case-0  it is not said": 1, "it is not said": 1, "? case-7  another reason": 1, "✗ case-": 4, "100 of 200 cases, 2 failed, 98 not testable": 1} {
+		if n := strings.Count(b.String(), text); n != times {
+			t.Errorf("%q is said %d times, want %d:\n%s", text, n, times, b.String())
+		}
+	}
+}
+
 func TestProgressMayBeToldBySeveral(t *testing.T) {
 	for _, live := range []bool{false, true} {
 		var b bytes.Buffer
