@@ -50,7 +50,8 @@ func (e *explorer) probe(w *way, op *specs.Operation, n int, best map[string]pro
 		old, ok := best[kind]
 		return !ok || cost < old.cost || cost == old.cost && n < old.nth
 	}
-	if !slices.ContainsFunc(w.holds, func(h holding) bool { return better(h.kind, 10+own) }) {
+	sent := e.tokensOf(op)
+	if !slices.ContainsFunc(w.holds, func(h holding) bool { return sent.kinds[h.kind] && better(h.kind, 10*sent.least+own) }) {
 		return
 	}
 	worth := func(f *filling) bool {
@@ -70,6 +71,75 @@ func (e *explorer) probe(w *way, op *specs.Operation, n int, best map[string]pro
 			}
 		}
 	}
+}
+
+// sentTokens is what requests of an operation carry: which kinds of token, and how
+// many tokens at least.
+type sentTokens struct {
+	kinds map[string]bool
+	least int
+}
+
+// tokensOf says what requests of an operation carry that carry a token at all.
+func (e *explorer) tokensOf(op *specs.Operation) sentTokens {
+	if out, ok := e.sent[op]; ok {
+		return out
+	}
+	out := sentTokens{kinds: map[string]bool{}}
+	everyProof(op, func(p *specs.Proof) {
+		for _, b := range slices.Concat(p.Binds, p.May) {
+			for _, t := range b.Alts {
+				if t.Kind == specs.FindToken {
+					out.kinds[t.Token] = true
+				}
+			}
+		}
+	})
+	var accepts [][]*specs.Proof
+	for _, p := range op.Accepts {
+		accepts = append(accepts, []*specs.Proof{p})
+	}
+	if !op.Anonymous {
+		out.least = leastTokens(op.Security)
+	}
+	out.least = max(1, out.least+leastTokens(accepts))
+	if e.sent == nil {
+		e.sent = map[*specs.Operation]sentTokens{}
+	}
+	e.sent[op] = out
+	return out
+}
+
+// leastTokens is how many tokens each of several alternatives wants, whatever the
+// settings are.
+func leastTokens(alts [][]*specs.Proof) int {
+	least := 0
+	for i, alt := range alts {
+		n := 0
+		for _, p := range alt {
+			n += wantedTokens(p)
+		}
+		if i == 0 || n < least {
+			least = n
+		}
+	}
+	return least
+}
+
+func wantedTokens(p *specs.Proof) int {
+	if p.When != nil || p.Optional {
+		return 0
+	}
+	n := 0
+	for _, b := range p.Binds {
+		if len(b.Alts) > 0 && b.Alts[0].Kind == specs.FindToken {
+			n++
+		}
+	}
+	for _, a := range p.Also {
+		n += wantedTokens(a)
+	}
+	return n
 }
 
 // tells reports whether a request is refused without this very token: one that

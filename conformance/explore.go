@@ -73,6 +73,8 @@ type explorer struct {
 	listings   map[listingKey]*listing
 	begun      map[operationAndProof][]*request
 	shifted    map[shift]*request
+	sent       map[*specs.Operation]sentTokens
+	words      []byte // of the last question, to be overwritten
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
 }
@@ -164,7 +166,7 @@ func (st *step) same() sameStep {
 // fork is a way whose state may be changed.
 func (w *way) fork() *way {
 	c := *w
-	c.shadow = w.shadow.fork()
+	c.shadow, c.asked = w.shadow.fork(), nil
 	return &c
 }
 
@@ -622,8 +624,8 @@ func (l *listing) candidate(e *explorer, i int) *candidate {
 // try asks what a request means in a state. The candidate is nil if it cannot
 // even be written.
 func (e *explorer) try(w *way, f *filling, tx session.Tx) *candidate {
-	p, err := w.shadow.decideIn(f.r, tx)
-	if err != nil {
+	p := e.ask(w, f.r, tx)
+	if p == nil {
 		return nil
 	}
 	c := &candidate{e: e, way: w, request: f.r, p: p, filling: f, settings: e.settings}
@@ -631,6 +633,29 @@ func (e *explorer) try(w *way, f *filling, tx session.Tx) *candidate {
 		c.field = p.Failure.Field
 	}
 	return c
+}
+
+// ask says what a request means in the state of a way; nil: it cannot be written.
+// Each is decided once: many begin alike, and differ in the same places.
+func (e *explorer) ask(w *way, r *request, tx session.Tx) *predicted {
+	e.words = r.says(e.words[:0])
+	alike := w.asked[form{r.op, r.media}]
+	if p, known := alike[string(e.words)]; known {
+		return p
+	}
+	p, err := w.shadow.decideIn(r, tx)
+	if err != nil {
+		p = nil
+	}
+	if w.asked == nil {
+		w.asked = asked{}
+	}
+	if alike == nil {
+		alike = map[string]*predicted{}
+		w.asked[form{r.op, r.media}] = alike
+	}
+	alike[string(e.words)] = p
+	return p
 }
 
 // fillings returns the complete requests of an operation.

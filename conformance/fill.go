@@ -34,6 +34,8 @@ type way struct {
 	who string
 	// purposes are the operations, for titles.
 	via string
+	// asked is what requests mean in its state that were tried, see explorer.ask.
+	asked asked
 }
 
 type held struct {

@@ -43,6 +43,20 @@ func judgedStep(c *candidate, how string, links ...link) *step {
 // together finds the state in which most of the right requests with a token
 // succeed, and those that do.
 func (e *explorer) together(f *found) (*way, []*candidate) {
+	if f.meeting == nil {
+		w, list := e.meet(f)
+		f.meeting = &meeting{w, list}
+	}
+	return f.meeting.way, f.meeting.right
+}
+
+// meeting is a state, and right requests that succeed in it.
+type meeting struct {
+	way   *way
+	right []*candidate
+}
+
+func (e *explorer) meet(f *found) (*way, []*candidate) {
 	var right []*candidate
 	for _, k := range f.order {
 		c := f.by[k]
@@ -105,11 +119,10 @@ func (b *builder) goodAfterBad(op *specs.Operation, f *found) bool {
 	for _, c := range right {
 		for _, t := range b.e.tokens(c) {
 			b.e.deviateBind(c, t.bind, func(how string, apply func(*request)) {
-				x := b.e.changed(c, apply)
-				if x == nil || x.p.Failure == nil || len(steps)-n >= maxBad {
+				if len(steps)-n >= maxBad {
 					return
 				}
-				if forbidden(x) {
+				if x := b.e.changed(c, apply); x != nil && x.p.Failure != nil && forbidden(x) {
 					add(x, t.bind.At.Src+" "+x.p.Failure.Reason+" "+t.slot.name, how)
 				}
 			})

@@ -511,12 +511,12 @@ func (r *request) headers(f filler) (http.Header, error) {
 	return h, err
 }
 
-// fields calls set for each header field but Content-Type; the last of a name
-// counts.
+// fields calls set for each header field but Content-Type, with its name in any
+// case; the last of a name counts.
 func (r *request) fields(f filler, set func(name, text string)) error {
-	set("User-Agent", userAgent)
+	set("user-agent", userAgent)
 	if r.accept != "" {
-		set("Accept", r.accept)
+		set("accept", r.accept)
 	}
 	for _, n := range r.header {
 		t, err := fillText(n.value, f)
@@ -534,14 +534,14 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 			}
 			pairs = append(pairs, n.name+"="+t)
 		}
-		set("Cookie", strings.Join(pairs, "; "))
+		set("cookie", strings.Join(pairs, "; "))
 	}
 	if r.bearer != nil {
 		t, err := fillText(r.bearer, f)
 		if err != nil {
 			return err
 		}
-		set("Authorization", "Bearer "+t)
+		set("authorization", "Bearer "+t)
 	}
 	if r.user != nil {
 		user, err := fillText(r.user, f)
@@ -552,7 +552,7 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 		if err != nil {
 			return err
 		}
-		set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
+		set("authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
 	}
 	return nil
 }

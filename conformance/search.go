@@ -21,6 +21,8 @@ type found struct {
 	tried int
 	// held are refusals of requests that carried a token, where there are any.
 	held map[string]*candidate
+	// meeting is what together found; nil: nobody asked yet.
+	meeting *meeting
 }
 
 func (f *found) add(c *candidate) {

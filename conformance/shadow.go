@@ -96,7 +96,7 @@ func (s *shadow) fill(tx session.Tx) filler {
 		}
 		var out any
 		switch {
-		case x.value != nil:
+		case x.value != nil && !x.plain():
 			v, ok := s.machine.Value(x.value, map[string]any{x.root: thing}, session.Moment{Now: s.now, Tx: tx})
 			if !ok {
 				return nil, fmt.Errorf("%s has no value", x.value.Src)
@@ -124,6 +124,15 @@ func (s *shadow) fill(tx session.Tx) filler {
 		}
 		return out, nil
 	}
+}
+
+// plain reports whether a token is written as it is.
+func (x *slot) plain() bool {
+	if x.kind != tokenSlot {
+		return false
+	}
+	r := x.value.Whole()
+	return r != nil && r.At == nil && r.Root == x.root && len(r.Path) == 0 && len(r.Codecs) == 0
 }
 
 // thing returns what a slot stands for, as it is now.
