@@ -8,6 +8,7 @@ import (
 // sent is one exchange of a case as it went over the wire: it is only written, and
 // masked, for who shows it.
 type sent struct {
+	root  string // where the request went to: scheme, host, and what names a world
 	st    *step
 	out   *outgoing
 	reply *Reply // nil: none came
@@ -20,7 +21,7 @@ func (x *run) exchanges() []Exchange {
 	var out []Exchange
 	for _, s := range x.sent {
 		ex := Exchange{Purpose: s.st.purpose, Operation: s.st.request.op.Op.ID, Wanted: s.st.outcome,
-			Request: x.requestMessage(s.out), Error: s.err, Curl: x.curl(s.out)}
+			Request: x.requestMessage(s.out), Error: s.err, Curl: x.curl(s)}
 		if s.reply != nil {
 			ex.Response, ex.Seconds = x.responseMessage(s.reply), s.reply.Took.Seconds()
 		}
@@ -60,10 +61,15 @@ func (x *run) fields(h map[string][]string) []Field {
 	return out
 }
 
-// curl is the line that repeats a request; secrets are masked in it.
-func (x *run) curl(o *outgoing) string {
+// curl is the line that repeats a request; secrets are masked in it. A world in
+// which it was sent is gone by then: it goes to the target itself.
+func (x *run) curl(s sent) string {
 	var b strings.Builder
-	b.WriteString("curl -i -X " + o.http.Method + " " + quote(x.r.mask.Text(o.http.URL.String())))
+	o, target := s.out, s.out.http.URL.String()
+	if below, in := strings.CutPrefix(target, s.root); in {
+		target = x.r.plan.seed.to.root + below
+	}
+	b.WriteString("curl -i -X " + o.http.Method + " " + quote(x.r.mask.Text(target)))
 	for _, f := range x.fields(o.http.Header) {
 		b.WriteString(" -H " + quote(f.Name+": "+f.Value))
 	}

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/mockauth/mockauth/conformance"
@@ -23,5 +24,23 @@ func TestABriefRunKeepsTheExchangesOfWhatIsShown(t *testing.T) {
 			t.Errorf("brief %v: %s has %s and %d exchanges", brief, v.ID, v.Status, len(v.Exchanges))
 		}
 		r.Close(t.Context())
+	}
+}
+
+// A world ends with the run, so the line that repeats a request names the target.
+func TestACurlLineGoesToTheTarget(t *testing.T) {
+	t.Parallel()
+	p := subjects(t)[1].plan(t)
+	r, err := conformance.NewRunner(p, conformance.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(t.Context())
+	for _, c := range p.Cases[:20] {
+		for _, x := range r.Run(t.Context(), c).Exchanges {
+			if !strings.Contains(x.Request.URL, "http://mock.test/w/") || !strings.Contains(x.Curl, "'http://mock.test/") || strings.Contains(x.Curl, "/w/") {
+				t.Errorf("%s was sent, and %s repeats it", x.Request.URL, x.Curl)
+			}
+		}
 	}
 }

@@ -299,7 +299,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	}
 	if err != nil {
 		said := x.r.mask.Text(err.Error())
-		x.sent = append(x.sent, sent{st: st, out: out, err: said})
+		x.sent = append(x.sent, sent{root: x.shadow.to.root, st: st, out: out, err: said})
 		if last && ctx.Err() == nil {
 			x.v.Status, x.v.Fault = Failed, FaultOf(err)
 			x.v.Mismatches = append(x.v.Mismatches, Mismatch{In: "answer", Wanted: "an answer (" + st.outcome + ")", Got: said, Severity: x.c.Severity, Rule: x.c.Rule})
@@ -318,7 +318,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	for i := range c.out {
 		c.out[i].Wanted, c.out[i].Got = x.shown(c.out[i].Wanted), x.shown(c.out[i].Got)
 	}
-	x.sent = append(x.sent, sent{st: st, out: out, reply: reply})
+	x.sent = append(x.sent, sent{root: x.shadow.to.root, st: st, out: out, reply: reply})
 	x.register(ctx)
 	if x.moot != "" {
 		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(x.moot)
