@@ -26,13 +26,15 @@ var pageScript string
 // HTML writes the whole result as one page that needs nothing else: no network,
 // no other file, and no script to be read; the script only filters, copies and
 // unfolds.
-func HTML(w io.Writer, r *conformance.Result) error {
+func HTML(w io.Writer, r *conformance.Result) error { return writeHTML(w, legal(r)) }
+
+func writeHTML(w io.Writer, r *conformance.Result) error {
 	t, err := template.New("page").Funcs(template.FuncMap{"long": long}).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("the template of the report: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, newPage(legal(r))); err != nil {
+	if err := t.Execute(&b, newPage(r)); err != nil {
 		return fmt.Errorf("the result cannot be written as HTML: %w", err)
 	}
 	_, err = w.Write(b.Bytes())

@@ -41,16 +41,14 @@ func legal(r *conformance.Result) *conformance.Result {
 
 // copyLegal copies src to dst, which have one type, in depth.
 func copyLegal(dst, src reflect.Value) {
-	switch x := src.Interface().(type) {
-	case time.Time:
-		x = x.UTC()
-		if x.Year() < 0 || x.Year() > 9999 {
-			x = time.Time{}
+	switch src.Type() {
+	case reflect.TypeFor[time.Time]():
+		if x, ok := src.Interface().(time.Time); ok && x.UTC().Year() >= 0 && x.UTC().Year() <= 9999 {
+			dst.Set(reflect.ValueOf(x.UTC()))
 		}
-		dst.Set(reflect.ValueOf(x))
 		return
-	case conformance.Severity:
-		dst.Set(reflect.ValueOf(min(max(x, conformance.May), conformance.Must)))
+	case reflect.TypeFor[conformance.Severity]():
+		dst.SetInt(min(max(src.Int(), int64(conformance.May)), int64(conformance.Must)))
 		return
 	}
 	switch src.Kind() {

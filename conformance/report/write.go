@@ -17,15 +17,16 @@ func Write(dir string, r *conformance.Result) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a CI server reads reports as another user
 		return nil, fmt.Errorf("the folder for the reports cannot be made: %w", err)
 	}
+	r = legal(r)
 	var paths []string
 	for _, f := range []struct {
 		name  string
 		write func(io.Writer, *conformance.Result) error
 	}{
-		{"report.html", HTML},
-		{"junit.xml", JUnit},
-		{"results.json", JSON},
-		{"conform.sarif", SARIF},
+		{"report.html", writeHTML},
+		{"junit.xml", writeJUnit},
+		{"results.json", writeResult},
+		{"conform.sarif", writeSARIF},
 	} {
 		var b bytes.Buffer
 		if err := f.write(&b, r); err != nil {
