@@ -13,8 +13,12 @@ import (
 	"github.com/mockauth/mockauth/specs"
 )
 
-// maxCheckpoints bounds what a world keeps, for each holds a state.
-const maxCheckpoints = 100
+// maxCheckpoints bounds what a world keeps, for each holds a state, and maxHeld
+// the sessions and tokens in all of them.
+const (
+	maxCheckpoints = 100
+	maxHeld        = session.MaxTokens
+)
 
 // What stands in the way of a checkpoint.
 var (
@@ -28,28 +32,51 @@ type checkpoint struct {
 	now     time.Time
 	frozen  bool
 	numbers int // of the last exchange
+	held    int // sessions and tokens
 }
 
 // Keep keeps the world as it is now under a name: accounts, sessions, settings,
 // the time, and what chance would bring next. Restore brings it back, and so does
 // its name after a turn: /w/mine@2~name. So a test need not log in again that
 // others have done so before. Laid failures, faults and the journal are not kept.
-// A name that is there is replaced; a world keeps 100.
+// A name that is there is replaced; a world keeps 100, with a million sessions and
+// tokens in all of them.
 func (w *World) Keep(name string) error {
 	if !worldName.MatchString(name) {
 		return fmt.Errorf("a checkpoint cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
 	}
+	p := w.asItIs()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.checkpoints[name] == nil && len(w.checkpoints) >= maxCheckpoints {
 		return fmt.Errorf("%w: %d; DELETE those that are done with", ErrTooManyCheckpoints, maxCheckpoints)
 	}
-	p := &checkpoint{states: forkAll(w.states), now: w.clock.Now(), frozen: w.clock.Frozen(), numbers: w.journal.last()}
+	held := p.held
+	for other, p := range w.checkpoints {
+		if other != name {
+			held += p.held
+		}
+	}
+	if held > maxHeld {
+		return fmt.Errorf("%w: with this one they would hold %d sessions and tokens, and %d are allowed; DELETE those that are done with", ErrTooManyCheckpoints, held, maxHeld)
+	}
 	if w.checkpoints == nil {
 		w.checkpoints = map[string]*checkpoint{}
 	}
 	w.checkpoints[name] = p
 	return nil
+}
+
+// asItIs is a checkpoint of now.
+func (w *World) asItIs() *checkpoint {
+	w.mu.Lock()
+	states := maps.Clone(w.states)
+	w.mu.Unlock()
+	p := &checkpoint{states: forkAll(states), now: w.clock.Now(), frozen: w.clock.Frozen(), numbers: w.journal.last()}
+	for _, st := range p.states {
+		p.held += st.held()
+	}
+	return p
 }
 
 // Restore brings the world back to a checkpoint. Its clock goes on from the
@@ -71,6 +98,15 @@ func (w *World) Forget(name string) bool {
 	_, there := w.checkpoints[name]
 	delete(w.checkpoints, name)
 	return there
+}
+
+// held is how many sessions and tokens a state has.
+func (st *state) held() int {
+	n := 0
+	st.store.Update(func(tx session.Tx) {
+		tx.EachSession(func(s *session.Session) { n += 1 + len(s.Tokens) })
+	})
+	return n
 }
 
 // kept is the checkpoint of a name.

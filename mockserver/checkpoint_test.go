@@ -122,3 +122,22 @@ func TestCheckpointsInGo(t *testing.T) {
 		t.Errorf("Keep: %v", err)
 	}
 }
+
+func TestCheckpointsHoldNoMoreThanAWorldMay(t *testing.T) {
+	m := mockserver.Start(t, mockserver.System("wedia"))
+	w := m.Default()
+	w.Fill("wedia", 600_000)
+	if err := w.Keep("one"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Keep("two"); !errors.Is(err, mockserver.ErrTooManyCheckpoints) || !strings.Contains(err.Error(), "1200002") {
+		t.Errorf("Keep: %v, want ErrTooManyCheckpoints and how many there would be", err)
+	}
+	if err := w.Keep("one"); err != nil {
+		t.Errorf("in place of itself: %v", err)
+	}
+	w.Reset()
+	if err := w.Keep("two"); err != nil {
+		t.Errorf("an empty world: %v", err)
+	}
+}

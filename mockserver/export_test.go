@@ -45,3 +45,14 @@ func (s *Server) DemoSecrets(system string) []string {
 
 // MaxJournalBody is how much of a body the journal keeps.
 const MaxJournalBody = maxJournalBody
+
+// Fill gives a system of this world a session with so many tokens.
+func (w *World) Fill(system string, tokens int) {
+	sys, err := w.server.system(system)
+	if err != nil {
+		panic(err)
+	}
+	w.state(sys).store.Update(func(tx session.Tx) {
+		tx.PutSession(&session.Session{ID: "full", Tokens: make([]string, tokens)})
+	})
+}
