@@ -373,8 +373,8 @@ func (b *builder) variant(op *specs.Operation, c *candidate) {
 // lockLinks are what a lock rests on.
 func lockLinks(c *specs.Contract, x *candidate) []link {
 	var out []link
-	for _, r := range x.filling.roles {
-		if r.Kind.Locks != nil {
+	for _, role := range x.filling.roles {
+		if r := role.record; r.Kind.Locks != nil {
 			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part("refusal"), pointer: c.Record(r.Kind.Name).Pointer})
 			break
 		}

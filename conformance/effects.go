@@ -82,7 +82,7 @@ type sentTokens struct {
 
 // tokensOf says what requests of an operation carry that carry a token at all.
 func (e *explorer) tokensOf(op *specs.Operation) sentTokens {
-	if out, ok := e.sent[op]; ok {
+	if out, ok := e.fixed.sent[op]; ok {
 		return out
 	}
 	out := sentTokens{kinds: map[string]bool{}}
@@ -103,10 +103,10 @@ func (e *explorer) tokensOf(op *specs.Operation) sentTokens {
 		out.least = leastTokens(op.Security)
 	}
 	out.least = max(1, out.least+leastTokens(accepts))
-	if e.sent == nil {
-		e.sent = map[*specs.Operation]sentTokens{}
+	if e.fixed.sent == nil {
+		e.fixed.sent = map[*specs.Operation]sentTokens{}
 	}
-	e.sent[op] = out
+	e.fixed.sent[op] = out
 	return out
 }
 
@@ -248,7 +248,7 @@ func (e *explorer) otherAccount(w *way) *way {
 	var best *way
 	least := 0
 	for _, x := range e.ways {
-		if x == w || len(x.holds) == 0 || len(w.holds) > 0 && !otherThan(e.contract, x.who, w.who) {
+		if x == w || len(x.holds) == 0 || len(w.holds) > 0 && !otherThan(e.fixed.accounts, x.who, w.who) {
 			continue
 		}
 		n := 10 * sharedFacts(x.who, w.who)
@@ -266,11 +266,7 @@ func (e *explorer) otherAccount(w *way) *way {
 // they share no record that has a secret. A tenant, which many share, has none,
 // and whoever comes by another profile is who he was. If no record of a session
 // has a secret, each counts.
-func otherThan(c *specs.Contract, a, b string) bool {
-	accounts := map[string]bool{}
-	for _, f := range AccountFacts(c) {
-		accounts[f.Name] = true
-	}
+func otherThan(accounts map[string]bool, a, b string) bool {
 	some := false
 	facts := strings.Fields(b)
 	for f := range strings.FieldsSeq(a) {

@@ -52,8 +52,10 @@ type candidate struct {
 	lasts time.Duration
 	// sole: 1, it is refused for one condition alone; -1, it is not; 0, nobody asked.
 	sole int
-	// says is what said says; "": nobody asked.
-	says string
+	// says is what said says, and shows what answers says; "": nobody asked.
+	says, shows string
+	// weighed is what level says; nil: nobody asked.
+	weighed *specs.Level
 }
 
 // explorer tries requests on shadows, and keeps the first that brings each
@@ -62,6 +64,7 @@ type explorer struct {
 	contract *specs.Contract
 	seed     *seed
 	ops      map[string]*wire.Operation
+	fixed    *fixed
 	root     *walked // nil: nothing was walked yet
 	empty    *way
 	ways     []*way
@@ -73,7 +76,6 @@ type explorer struct {
 	listings   map[listingKey]*listing
 	begun      map[operationAndProof][]*request
 	shifted    map[shift]*request
-	sent       map[*specs.Operation]sentTokens
 	words      []byte // of the last question, to be overwritten
 	ending     map[*way][]*candidate
 	probing    map[*way]map[string]probe
@@ -82,14 +84,32 @@ type explorer struct {
 // newExplorer finds the states that requests are tried in. light: a few of them,
 // for a search under settings that are tried for something in particular.
 func newExplorer(c *specs.Contract, s *seed, ops map[string]*wire.Operation, settings map[string]any, light bool) (*explorer, error) {
-	e := &explorer{contract: c, seed: s, ops: ops, settings: settings, light: light}
+	accounts := map[string]bool{}
+	for _, f := range AccountFacts(c) {
+		accounts[f.Name] = true
+	}
+	return (&explorer{contract: c, seed: s, ops: ops, fixed: &fixed{accounts: accounts, bodies: newBodies()}}).under(settings, light)
+}
+
+// fixed is what is worked out once for all searches of a plan: it hangs on no
+// setting.
+type fixed struct {
+	accounts map[string]bool // names of AccountFacts
+	bodies   *bodies
+	sent     map[*specs.Operation]sentTokens
+	freed    map[dropped]*wire.Operation
+}
+
+// under is an explorer of the same contract under other settings.
+func (e *explorer) under(settings map[string]any, light bool) (*explorer, error) {
+	x := &explorer{contract: e.contract, seed: e.seed, ops: e.ops, fixed: e.fixed, settings: settings, light: light}
 	var err error
-	if e.empty, err = e.walk(nil); err != nil {
+	if x.empty, err = x.walk(nil); err != nil {
 		return nil, err
 	}
-	e.findWays()
-	e.beside()
-	return e, nil
+	x.findWays()
+	x.beside()
+	return x, nil
 }
 
 // walk plays steps on a shadow of its own, and says what it holds then. The
@@ -102,7 +122,7 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 			full = with(full, k, v)
 		}
 		e.root = &walked{state: e.seed.shadow(full)}
-		e.root.state.bodies = newBodies()
+		e.root.state.bodies = e.fixed.bodies
 	}
 	at := e.root
 	for _, st := range steps {
@@ -396,7 +416,7 @@ func (e *explorer) beside() {
 		}
 		shapes := map[string]bool{}
 		for _, w := range slices.Clone(e.ways) {
-			if len(w.steps) != 1 || slices.Contains(w.kinds(), k.Name) || shapes[e.manner(w)] || !otherThan(e.contract, w.who, e.ways[first].who) {
+			if len(w.steps) != 1 || slices.Contains(w.kinds(), k.Name) || shapes[e.manner(w)] || !otherThan(e.fixed.accounts, w.who, e.ways[first].who) {
 				continue
 			}
 			shapes[e.manner(w)] = true
@@ -446,8 +466,8 @@ func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
 			continue
 		}
 		var roles []string
-		for role, r := range c.filling.roles {
-			roles = append(roles, role+"="+r.Key)
+		for _, role := range c.filling.roles {
+			roles = append(roles, role.name+"="+role.record.Key)
 		}
 		sort.Strings(roles)
 		key := c.key() + " " + strings.Join(roles, " ") + " " + c.filling.session
@@ -461,18 +481,27 @@ func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
 
 // key tells outcomes apart.
 func (c *candidate) key() string {
-	if c.tag != "" {
+	switch {
+	case c.tag != "":
 		return c.tag
-	}
-	if f := c.p.Failure; f != nil {
-		// Each place of a secret counts.
-		by := ""
-		if strings.HasPrefix(f.Reason, "credentials.wrong") || strings.HasPrefix(f.Reason, "credentials.unknown") {
-			_, by = f.Cause()
-			by += " " + f.Field
+	case c.p.Failure == nil:
+		// Nothing in it changes, and it is asked for time and again.
+		if c.shows == "" {
+			c.shows = c.answers()
 		}
-		return f.Reason + "/" + c.field + by
+		return c.shows
 	}
+	// Each place of a secret counts.
+	f, by := c.p.Failure, ""
+	if strings.HasPrefix(f.Reason, "credentials.wrong") || strings.HasPrefix(f.Reason, "credentials.unknown") {
+		_, by = f.Cause()
+		by += " " + f.Field
+	}
+	return f.Reason + "/" + c.field + by
+}
+
+// answers tells answers apart: by what they are, and for what.
+func (c *candidate) answers() string {
 	var by []string
 	for _, p := range c.p.Proofs() {
 		by = append(by, p.Pointer)
@@ -511,7 +540,7 @@ func (c *candidate) purpose() string {
 				if t.Kind != specs.FindRecord || t.Secret {
 					continue
 				}
-				if r := c.filling.roles[t.Role]; r != nil {
+				if r := c.filling.roles.record(t.Role); r != nil {
 					if text, ok := value.Text(r.Fields[t.Field]); ok {
 						return what + " as " + text
 					}
@@ -537,10 +566,7 @@ func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*can
 	l := e.listing(w, op, most)
 	var out []*candidate
 	seen, since := map[string]bool{}, 0
-	for i := range l.fillings {
-		if len(out) >= most || since >= stale {
-			break
-		}
+	for i := 0; len(out) < most && since < stale && l.at(i) != nil; i++ {
 		since++
 		if c := l.candidate(e, i); c != nil {
 			out = append(out, c)
@@ -560,8 +586,9 @@ func (e *explorer) each(w *way, op *specs.Operation, worth func(*filling) bool) 
 	l := e.listing(w, op, maxFurther)
 	return func(yield func(*candidate) bool) {
 		n := 0
-		for i, f := range l.fillings {
-			if n >= maxFurther {
+		for i := 0; n < maxFurther; i++ {
+			f := l.at(i)
+			if f == nil {
 				return
 			}
 			if worth != nil && !worth(f) {
@@ -587,9 +614,26 @@ type listingKey struct {
 // what they mean, where it was asked.
 type listing struct {
 	way      *way
-	fillings []*filling
-	tried    []bool
-	known    []*candidate
+	fillings *lineup // nil: the operation is not offered
+	tried    []tried
+}
+
+// tried is a request that may have been tried already.
+type tried struct {
+	done bool
+	c    *candidate // nil: it cannot be written
+}
+
+// at is the ith request; nil: there are not so many.
+func (l *listing) at(i int) *filling {
+	var out *filling
+	if l.fillings != nil {
+		l.way.shadow.store.Update(func(tx session.Tx) {
+			l.fillings.p.tx = tx
+			out = l.fillings.at(i)
+		})
+	}
+	return out
 }
 
 // listing makes a listing, once.
@@ -608,17 +652,18 @@ func (e *explorer) listing(w *way, op *specs.Operation, most int) *listing {
 			l.fillings = e.fillings(&prover{w: w, op: e.ops[op.ID], tx: tx}, op, most)
 		})
 	}
-	l.tried, l.known = make([]bool, len(l.fillings)), make([]*candidate, len(l.fillings))
 	return l
 }
 
 // candidate is the ith request, or nil if it cannot be written.
 func (l *listing) candidate(e *explorer, i int) *candidate {
-	if !l.tried[i] {
-		l.tried[i] = true
-		l.known[i] = e.tryIn(l.way, l.fillings[i])
+	for len(l.tried) <= i {
+		l.tried = append(l.tried, tried{})
 	}
-	return l.known[i]
+	if x := &l.tried[i]; !x.done {
+		*x = tried{true, e.tryIn(l.way, l.at(i))}
+	}
+	return l.tried[i].c
 }
 
 // try asks what a request means in a state. The candidate is nil if it cannot
@@ -658,8 +703,8 @@ func (e *explorer) ask(w *way, r *request, tx session.Tx) *predicted {
 	return p
 }
 
-// fillings returns the complete requests of an operation.
-func (e *explorer) fillings(p *prover, op *specs.Operation, most int) []*filling {
+// fillings are the complete requests of an operation.
+func (e *explorer) fillings(p *prover, op *specs.Operation, most int) *lineup {
 	m := p.w.shadow.machine
 	var secs [][]*specs.Proof
 	for _, alt := range op.Security {
@@ -688,13 +733,10 @@ func (e *explorer) fillings(p *prover, op *specs.Operation, most int) []*filling
 	return e.fillAll(p, secs, accs, most)
 }
 
-// fillAll fills every combination of schemes and a proof of accepts.
-func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof, most int) []*filling {
-	type start struct {
-		proofs []*specs.Proof
-		r      *request
-	}
-	var starts []start
+// fillAll fills every combination of schemes and a proof of accepts, as far as it
+// is asked for.
+func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof, most int) *lineup {
+	out := &lineup{p: p}
 	for _, acc := range accs {
 		begun := e.beginnings(p.op, acc)
 		for _, sec := range secs {
@@ -703,34 +745,53 @@ func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof
 				proofs = append(proofs, acc)
 			}
 			for _, r := range begun {
-				starts = append(starts, start{proofs, r})
+				out.starts = append(out.starts, start{proofs, r})
 			}
 		}
 	}
 	// No more is made than is tried, and at least two of each kind.
-	p.most = min(maxFilled, max(2, 2*most/max(1, len(starts))))
-	groups := make([][]*filling, 0, len(starts))
-	for _, s := range starts {
-		groups = append(groups, p.all([]*filling{{r: s.r, roles: map[string]*session.Record{}}}, s.proofs))
-	}
-	return interleave(groups)
+	p.most = min(maxFilled, max(2, 2*most/max(1, len(out.starts))))
+	return out
 }
 
-// interleave takes the first of each group, then the second of each, and so on:
-// whatever differs most comes first.
-func interleave[T any](groups [][]T) []T {
-	var out []T
-	for i := 0; ; i++ {
-		more := false
-		for _, g := range groups {
-			if i < len(g) {
-				out, more = append(out, g[i]), true
+// start is a request that is to be filled for proofs.
+type start struct {
+	proofs []*specs.Proof
+	r      *request
+}
+
+// lineup is the fillings of several starts: the first of each, then the second of
+// each, and so on. Whatever differs most comes first. Those of a start are made
+// when its first is due.
+type lineup struct {
+	p      *prover
+	starts []start
+	groups [][]*filling // of the starts, as far as they are made
+	round  int          // 0: the first of each
+	due    int          // the start whose turn it is
+	made   []*filling
+}
+
+// at is the ith filling; nil: there are not so many.
+func (l *lineup) at(i int) *filling {
+	for i >= len(l.made) {
+		if l.due == len(l.starts) {
+			l.round, l.due = l.round+1, 0
+			if !slices.ContainsFunc(l.groups, func(g []*filling) bool { return len(g) > l.round }) {
+				l.starts, l.groups = nil, nil
+				return nil
 			}
 		}
-		if !more {
-			return out
+		if l.due == len(l.groups) {
+			s := l.starts[l.due]
+			l.groups = append(l.groups, l.p.all([]*filling{{r: s.r}}, s.proofs))
 		}
+		if g := l.groups[l.due]; len(g) > l.round {
+			l.made = append(l.made, g[l.round])
+		}
+		l.due++
 	}
+	return l.made[i]
 }
 
 type bodyOf struct {

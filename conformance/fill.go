@@ -3,7 +3,6 @@ package conformance
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -47,7 +46,7 @@ type held struct {
 // which records its roles stand for.
 type filling struct {
 	r     *request
-	roles map[string]*session.Record // never changed in place: clones share it
+	roles roles
 	// session is the id of the one whose tokens are used; "": not chosen yet.
 	session string
 	proofs  []*specs.Proof
@@ -65,12 +64,35 @@ func (c *candidate) with(r *request) *filling {
 // copy is what a candidate was filled with and its request, to be changed.
 func (c *candidate) copy() *filling { return c.with(c.request.clone()) }
 
+// roles are the records that roles stand for: one or two. They never change in
+// place: clones share them.
+type roles []role
+
+type role struct {
+	name   string
+	record *session.Record
+}
+
+// record is what a role stands for; nil: nothing is known of it.
+func (r roles) record(name string) *session.Record {
+	for i := range r {
+		if r[i].name == name {
+			return r[i].record
+		}
+	}
+	return nil
+}
+
 // role makes a record known.
 func (f *filling) role(name string, r *session.Record) {
-	roles := make(map[string]*session.Record, len(f.roles)+1)
-	maps.Copy(roles, f.roles)
-	roles[name] = r
-	f.roles = roles
+	list := make(roles, 0, len(f.roles)+1)
+	for _, x := range f.roles {
+		if x.name != name {
+			list = append(list, x)
+		}
+	}
+	list = append(list, role{name, r})
+	f.roles = list
 }
 
 // prover fills the places that proofs read, in the state of one way.
@@ -101,6 +123,9 @@ func (p *prover) all(in []*filling, proofs []*specs.Proof) []*filling {
 
 // one fills one proof.
 func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
+	if !carries(p.w, proof) {
+		return nil
+	}
 	f = f.clone()
 	f.proofs = append(f.proofs, proof)
 	in := []*filling{f}
@@ -198,7 +223,7 @@ func (p *prover) facts(f *filling) {
 		return
 	}
 	for _, fact := range p.w.shadow.contract.Session.Facts {
-		if key, ok := x.Facts[fact.Name].(string); ok && fact.Record != "" && f.roles[fact.Name] == nil {
+		if key, ok := x.Facts[fact.Name].(string); ok && fact.Record != "" && f.roles.record(fact.Name) == nil {
 			if r := p.tx.Record(fact.Record, key); r != nil {
 				f.role(fact.Name, r)
 			}
@@ -234,7 +259,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 		}
 		return out
 	case specs.FindRecord:
-		if r := f.roles[t.Role]; r != nil {
+		if r := f.roles.record(t.Role); r != nil {
 			if !p.field(f.r, b, t.Role, r) {
 				return nil
 			}
@@ -255,8 +280,8 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 	case specs.Compare, specs.FindToken:
 	}
 	names := map[string]any{}
-	for role, r := range f.roles {
-		names[role] = r
+	for _, role := range f.roles {
+		names[role.name] = role.record
 	}
 	for _, alt := range b.Alts {
 		if v, ok := p.w.shadow.machine.Value(alt.Value, names, p.at()); ok {
@@ -287,11 +312,11 @@ func (p *prover) near(f *filling, kind string) []*session.Record {
 	for _, r := range all {
 		rank := 2
 		for _, o := range f.roles {
-			if o.Kind == r.Kind && o.Key == r.Key {
+			if o.record.Kind == r.Kind && o.record.Key == r.Key {
 				rank = 0
 				break
 			}
-			if rank > 1 && (refersTo(r, o) || refersTo(o, r)) {
+			if rank > 1 && (refersTo(r, o.record) || refersTo(o.record, r)) {
 				rank = 1
 			}
 		}

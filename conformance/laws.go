@@ -273,9 +273,9 @@ func (b *builder) secretsKept(op *specs.Operation, first *candidate) {
 // roles: who calls, and what is written.
 func writesToItself(x *candidate) bool {
 	for _, s := range x.p.Op.Sets {
-		r := x.filling.roles[s.To]
-		for role, o := range x.filling.roles {
-			if r != nil && role != s.To && o.Kind == r.Kind && o.Key == r.Key {
+		r := x.filling.roles.record(s.To)
+		for _, o := range x.filling.roles {
+			if r != nil && o.name != s.To && o.record.Kind == r.Kind && o.record.Key == r.Key {
 				return true
 			}
 		}
@@ -430,13 +430,18 @@ func (b *builder) aimed(state *way, op *specs.Operation) []*filling {
 // request speaks of or has made.
 func (e *explorer) touching(w *way, op *specs.Operation, c *candidate) []*filling {
 	var out []*filling
-	for _, g := range e.listing(w, op, maxCandidates).fillings {
+	l := e.listing(w, op, maxCandidates)
+	for i := 0; len(out) < maxKeptTries; i++ {
+		g := l.at(i)
+		if g == nil {
+			break
+		}
 		for _, r := range g.roles {
-			named := r.Made
+			named := r.record.Made
 			for _, o := range c.filling.roles {
-				named = named || o.Kind == r.Kind && o.Key == r.Key
+				named = named || o.record.Kind == r.record.Kind && o.record.Key == r.record.Key
 			}
-			if named && len(out) < maxKeptTries {
+			if named {
 				out = append(out, g)
 				break
 			}
@@ -550,7 +555,7 @@ func (b *builder) nowhere(op *specs.Operation, r *request, reason, what string) 
 	if b.p.Contract.Failures[reason] == nil {
 		return // the contract says nothing of it
 	}
-	x := b.e.tryIn(b.e.empty, &filling{r: r, roles: map[string]*session.Record{}})
+	x := b.e.tryIn(b.e.empty, &filling{r: r})
 	if x == nil || x.p.Failure == nil || x.p.Failure.Reason != reason {
 		return
 	}

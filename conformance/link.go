@@ -142,6 +142,13 @@ func forbidden(c *candidate) bool {
 
 // level is how much a candidate's refusal weighs.
 func (c *candidate) level() specs.Level {
+	if c.weighed == nil {
+		c.weighed = new(c.weight())
+	}
+	return *c.weighed
+}
+
+func (c *candidate) weight() specs.Level {
 	m, links := mustRefuse(c.p, c.p.Evidence().Part("refusal"), c.links)
 	out := m.Level
 	for _, l := range append(links, c.links...) {

@@ -121,7 +121,7 @@ func TestAWalkThatGoesOnIsOneThatBeganAnew(t *testing.T) {
 	for _, system := range specs.Systems() {
 		e := explorerOf(t, system)
 		for _, w := range e.ways {
-			fresh := &explorer{contract: e.contract, seed: e.seed, ops: e.ops, settings: e.settings}
+			fresh := &explorer{contract: e.contract, seed: e.seed, ops: e.ops, fixed: e.fixed, settings: e.settings}
 			again, err := fresh.walk(w.steps)
 			if err != nil {
 				t.Fatal(err)

@@ -60,21 +60,44 @@ func (f *found) add(c *candidate) {
 func (c *candidate) alone() bool {
 	if c.sole == 0 {
 		c.sole = -1
-		op := c.request.op.Op
-		needs := slices.DeleteFunc(slices.Clone(op.Needs), func(n *specs.Need) bool { return n.Else == c.p.Failure.Reason })
-		if len(needs) == len(op.Needs) {
+		free := c.e.freed(c.request.op, c.p.Failure.Reason)
+		if free == nil {
 			c.sole = 1 // it is no condition of the operation's own
 			return true
 		}
-		free := *op
-		free.Needs = needs
 		g := c.copy()
-		g.r.op = wire.New(c.e.contract, &free)
+		g.r.op = free
 		if x := c.e.tryIn(c.way, g); x != nil && x.p.Failure == nil {
 			c.sole = 1
 		}
 	}
 	return c.sole > 0
+}
+
+// dropped is an operation and a reason that it refuses for no more.
+type dropped struct {
+	op     *wire.Operation
+	reason string
+}
+
+// freed is an operation without its conditions for a reason; nil: it has none.
+func (e *explorer) freed(op *wire.Operation, reason string) *wire.Operation {
+	key := dropped{op, reason}
+	if out, known := e.fixed.freed[key]; known {
+		return out
+	}
+	var out *wire.Operation
+	needs := slices.DeleteFunc(slices.Clone(op.Op.Needs), func(n *specs.Need) bool { return n.Else == reason })
+	if len(needs) < len(op.Op.Needs) {
+		free := *op.Op
+		free.Needs = needs
+		out = wire.New(e.contract, &free)
+	}
+	if e.fixed.freed == nil {
+		e.fixed.freed = map[dropped]*wire.Operation{}
+	}
+	e.fixed.freed[key] = out
+	return out
 }
 
 // has reports whether a reason was brought about.
@@ -375,7 +398,7 @@ func (e *explorer) alternatives(f *found, c *candidate) {
 			}
 			e.otherKinds(f, c, b)
 			for _, alt := range b.Alts {
-				r := c.filling.roles[alt.Role]
+				r := c.filling.roles.record(alt.Role)
 				if alt.Kind != specs.FindRecord || r == nil || r.Fields[alt.Field] == nil {
 					continue
 				}
@@ -454,7 +477,7 @@ func (e *explorer) without(c *candidate, list []*specs.RequestBind) *candidate {
 			continue
 		}
 		// The session speaks for itself.
-		x.filling.roles = map[string]*session.Record{}
+		x.filling.roles = nil
 		w.shadow.store.Update(func(tx session.Tx) {
 			pr := &prover{w: w, op: c.request.op, tx: tx, most: maxFilled}
 			for _, t := range e.tokens(x) {
@@ -620,8 +643,9 @@ func (e *explorer) notOffered(f *found, op *specs.Operation) {
 			}
 			w.shadow.store.Update(func(tx session.Tx) {
 				p := &prover{w: w, op: e.ops[op.ID], tx: tx}
-				for _, g := range e.fillAll(p, secs, accs, maxNotOffered) {
-					c := e.try(w, g, tx)
+				all := e.fillAll(p, secs, accs, maxNotOffered)
+				for i := 0; all.at(i) != nil; i++ {
+					c := e.try(w, all.at(i), tx)
 					if c == nil || c.p.Failure == nil {
 						continue
 					}

@@ -119,7 +119,7 @@ func (b *builder) otherValues(s *specs.Setting) []any {
 const maxIdle = 3
 
 func (b *builder) under(name string, v any, ops []*specs.Operation) {
-	e, err := newExplorer(b.p.Contract, b.p.seed, b.e.ops, map[string]any{name: v}, true)
+	e, err := b.e.under(map[string]any{name: v}, true)
 	if err != nil {
 		return
 	}
@@ -138,7 +138,7 @@ func (b *builder) under(name string, v any, ops []*specs.Operation) {
 			// Nothing is known of this operation at all: it may take a state that a
 			// light search passes over.
 			if wide == nil {
-				if wide, err = newExplorer(b.p.Contract, b.p.seed, b.e.ops, map[string]any{name: v}, false); err != nil {
+				if wide, err = b.e.under(map[string]any{name: v}, false); err != nil {
 					return
 				}
 			}
