@@ -488,7 +488,7 @@ func (r *request) incoming(to address, f filler, known *bodies) (*wire.Incoming,
 		}
 	}
 	q.Header = make(map[string][]string, 4)
-	if err := r.fields(f, func(name, text string) { q.Header[strings.ToLower(name)] = []string{text} }); err != nil {
+	if err := r.fields(f, func(name, text string) { q.Header[http.CanonicalHeaderKey(name)] = []string{text} }); err != nil {
 		return nil, err
 	}
 	body, typ, err := known.take(r, f)
@@ -496,13 +496,13 @@ func (r *request) incoming(to address, f filler, known *bodies) (*wire.Incoming,
 		return nil, err
 	}
 	if typ != "" {
-		q.Header["content-type"] = []string{typ}
+		q.Header["Content-Type"] = []string{typ}
 	}
-	q.Cookies = wire.Cookies(q.Header["cookie"])
-	if list := q.Header["authorization"]; len(list) > 0 {
+	q.Cookies = wire.Cookies(q.Header["Cookie"])
+	if list := q.Header["Authorization"]; len(list) > 0 {
 		wire.Authorization(q, list[0])
 	}
-	return r.op.Take(q, q.Header["accept"], body, nil), nil
+	return r.op.Take(q, q.Header["Accept"], body, nil), nil
 }
 
 func (r *request) headers(f filler) (http.Header, error) {

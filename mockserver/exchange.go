@@ -267,7 +267,9 @@ func (x *exchange) finish(d *session.Decision, typ string) *answer {
 	media, n, pointer := x.e.wire.Media(d, status, typ)
 	r := d.Render(status, n)
 	out.notes = d.Notes
-	out.headers = http.Header{}
+	if len(r.Headers)+len(r.Cookies) > 0 {
+		out.headers = make(http.Header, len(r.Headers)+1)
+	}
 	for _, h := range r.Headers {
 		out.headers[h.Name] = append(out.headers[h.Name], h.Value)
 	}
@@ -337,7 +339,7 @@ func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why str
 // as that of a parameter, may be a token as well.
 func (x *exchange) discreet(a *answer) {
 	if a.why != "" || a.problem != nil {
-		m := x.world.masker(append(x.world.server.secretNames(x.system).of(x.r.URL.RequestURI(), x.r.Header), x.secrets...))
+		m := x.world.masker(x.speakable(a))
 		a.why = m.sentence(a.why)
 		if p := a.problem; p != nil {
 			p.Detail = m.sentence(p.Detail)
@@ -353,6 +355,22 @@ func (x *exchange) discreet(a *answer) {
 	}
 }
 
+// speakable are the secrets of the exchange that may stand in what is said of a
+// refusal. No form of a secret is shorter than itself, and reading what is written
+// in other letters does not make twice of it, so a long token need not be looked for
+// in a short sentence.
+func (x *exchange) speakable(a *answer) []string {
+	said := len(a.why)
+	if p := a.problem; p != nil {
+		said = max(said, len(p.Detail))
+		for _, v := range p.Violations {
+			said = max(said, len(v.Where), len(v.Pointer), len(v.Message))
+		}
+	}
+	secrets := append(x.world.server.secretNames(x.system).of(x.r.URL.RequestURI(), x.r.Header), x.secrets...)
+	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) > 2*said })
+}
+
 // hasBody reports whether an answer of its status has a body.
 func (a *answer) hasBody() bool {
 	return a.status != http.StatusNoContent && a.status != http.StatusNotModified && a.status >= 200
@@ -364,7 +382,12 @@ func (x *exchange) compose(a *answer) {
 		return
 	}
 	h := x.w.Header()
-	h.Set("Date", x.now.Format(http.TimeFormat))
+	values := make([]string, 0, 6) // of the fields set here, in one piece
+	set := func(name, v string) {
+		values = append(values, v)
+		h[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set("Date", x.now.Format(http.TimeFormat))
 	typed := false
 	for name, list := range a.headers {
 		if strings.EqualFold(name, "Content-Type") {
@@ -376,32 +399,37 @@ func (x *exchange) compose(a *answer) {
 		h[name] = list
 	}
 	if a.typ != "" && !typed {
-		h.Set("Content-Type", a.typ)
+		set("Content-Type", a.typ)
 	} else if !typed {
 		h["Content-Type"] = nil
 	}
 	if x.server.config.diagnostics {
-		if outcome := a.outcome; outcome != "" {
-			if x.e != nil && x.e.op.ID != "" {
-				outcome = x.e.op.ID + " " + outcome
-			}
-			h.Set("Mockauth-Outcome", headerText(outcome))
-		}
-		if done := x.done(a); done != "" {
-			h.Set("Mockauth-Fault", done)
-		}
-		if a.why != "" {
-			h.Set("Mockauth-Why", headerText(a.why))
-		}
-		if a.client != "" {
-			h.Set("Mockauth-Client-Error", headerText(a.client))
-		}
+		x.diagnose(a, set)
 	}
 	if a.hasBody() && a.size == 0 {
-		h.Set("Content-Length", strconv.Itoa(len(a.body)))
+		set("Content-Length", strconv.Itoa(len(a.body)))
 	}
 	if x.trouble.lower {
 		lowerHeaders(h)
+	}
+}
+
+// diagnose says in the header what was decided.
+func (x *exchange) diagnose(a *answer, set func(name, v string)) {
+	if outcome := a.outcome; outcome != "" {
+		if x.e != nil && x.e.op.ID != "" {
+			outcome = x.e.op.ID + " " + outcome
+		}
+		set("Mockauth-Outcome", headerText(outcome))
+	}
+	if done := x.done(a); done != "" {
+		set("Mockauth-Fault", done)
+	}
+	if a.why != "" {
+		set("Mockauth-Why", headerText(a.why))
+	}
+	if a.client != "" {
+		set("Mockauth-Client-Error", headerText(a.client))
 	}
 }
 

@@ -60,7 +60,7 @@ type entry struct {
 	unread         bool     // the body was not decoded, so that nobody knows what it holds
 
 	once  sync.Once // guards shown
-	shown Exchange
+	shown *Exchange
 }
 
 const (

@@ -40,10 +40,13 @@ type masker struct {
 }
 
 func newMasker(secrets []string, known func(string) bool, next *masker) *masker {
-	m := &masker{short: map[string]bool{}, known: known, next: next}
+	m := &masker{known: known, next: next}
 	for _, s := range secrets {
 		for _, v := range secret.Forms(s) {
 			if len(v) < shortSecret && strings.IndexFunc(v, notWord) < 0 {
+				if m.short == nil {
+					m.short = map[string]bool{}
+				}
 				m.short[v] = true
 			} else {
 				m.forms = append(m.forms, v)
@@ -138,20 +141,27 @@ func (m *masker) plain(s string) string {
 		s = x.long.replace(s)
 	}
 	var b strings.Builder
-	for s != "" {
-		i := strings.IndexFunc(s, isWord)
+	written := 0 // of s, to b
+	for at := 0; ; {
+		i := strings.IndexFunc(s[at:], isWord)
 		if i < 0 {
 			break
 		}
-		j := strings.IndexFunc(s[i:], notWord)
-		if j < 0 {
-			j = len(s) - i
+		from := at + i
+		at = len(s)
+		if j := strings.IndexFunc(s[from:], notWord); j >= 0 {
+			at = from + j
 		}
-		b.WriteString(s[:i])
-		b.WriteString(m.word(s[i:i+j], wordMarks))
-		s = s[i+j:]
+		if w := m.word(s[from:at], wordMarks); w != s[from:at] {
+			b.WriteString(s[written:from])
+			b.WriteString(w)
+			written = at
+		}
 	}
-	return b.String() + s
+	if written == 0 {
+		return s
+	}
+	return b.String() + s[written:]
 }
 
 // word masks a word, or the parts of it that are secrets: a path is one word by
@@ -189,10 +199,12 @@ func (m *masker) hides(w string) bool {
 		if len(w) < shortSecret {
 			continue
 		}
-		if raw, err := base64.RawURLEncoding.DecodeString(w); err == nil && x.known(string(raw)) {
-			return true
+		alphabet := base64.RawURLEncoding
+		if strings.ContainsAny(w, "+/") {
+			alphabet = base64.RawStdEncoding
 		}
-		if raw, err := base64.RawStdEncoding.DecodeString(w); err == nil && x.known(string(raw)) {
+		var room [96]byte
+		if raw, err := alphabet.AppendDecode(room[:0], []byte(w)); err == nil && x.known(string(raw)) {
 			return true
 		}
 	}
@@ -269,8 +281,9 @@ func sentSecrets(e *endpoint, q *session.Request, raw []byte) (out, hidden []str
 		if !ok {
 			continue
 		}
-		for _, t := range leaves(v) {
-			out = append(out, t)
+		before := len(out)
+		out = leaves(out, v)
+		for _, t := range out[before:] {
 			if l.In == specs.InBody && !bytes.Contains(raw, []byte(t)) {
 				hidden = append(hidden, t)
 			}
@@ -365,7 +378,7 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 		case map[string]any:
 			for k, x := range v {
 				if n.has(k) {
-					out = append(out, leaves(x)...)
+					out = leaves(out, x)
 				} else {
 					walk(x)
 				}
@@ -390,18 +403,17 @@ func (n secretNames) body(contentType []string, raw []byte, lim codec.Limits) (o
 	return out, true
 }
 
-// leaves are the texts in a decoded value: a secret that was sent as a list, or
+// leaves appends the texts in a decoded value: a secret that was sent as a list, or
 // as an object, is one all the same.
-func leaves(v any) []string {
-	var out []string
+func leaves(out []string, v any) []string {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, x := range v {
-			out = append(out, leaves(x)...)
+			out = leaves(out, x)
 		}
 	case []any:
 		for _, x := range v {
-			out = append(out, leaves(x)...)
+			out = leaves(out, x)
 		}
 	default:
 		if t, ok := value.Text(v); ok && t != "" {

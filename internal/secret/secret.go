@@ -46,11 +46,12 @@ func Forms(s string) []string {
 		out = append(out, html.EscapeString(s))
 	}
 	if len(s) >= 3 { // shorter ones are two letters in base64, which is no trace
-		out = append(out, base64.RawURLEncoding.EncodeToString([]byte(s)), base64.RawStdEncoding.EncodeToString([]byte(s)))
+		out = inBothAlphabets(out, base64.RawURLEncoding.EncodeToString([]byte(s)))
 	}
 	if len(s) >= aligned && len(s) <= long {
-		out = append(out, within(s, base64.RawURLEncoding)...)
-		out = append(out, within(s, base64.RawStdEncoding)...)
+		for before := range 3 {
+			out = inBothAlphabets(out, within(s, before))
+		}
 	}
 	slices.Sort(out[1:])
 	return append(out[:1], slices.DeleteFunc(slices.Compact(out[1:]), func(f string) bool { return f == s })...)
@@ -68,17 +69,25 @@ func bare(s string) bool {
 	return true
 }
 
-// within are the characters that s alone decides in the base64 of a text that
-// holds it, at each of the three places where it can begin.
-func within(s string, e *base64.Encoding) []string {
-	var out []string
-	for before := range 3 {
-		text := e.EncodeToString(append(make([]byte, before), s...))
-		from := (before*8 + 5) / 6
-		to := (before + len(s)) * 8 / 6
-		out = append(out, text[from:to])
+// inBothAlphabets appends a text in base64url, and the same in base64 where that
+// is spelt otherwise.
+func inBothAlphabets(out []string, text string) []string {
+	out = append(out, text)
+	if strings.ContainsAny(text, "-_") {
+		out = append(out, strings.ReplaceAll(strings.ReplaceAll(text, "-", "+"), "_", "/"))
 	}
 	return out
+}
+
+// within are the characters that s, which is not long, alone decides in the
+// base64url of a text that holds it, at one of the three places where it can begin.
+func within(s string, before int) string {
+	var plain [2 + long]byte
+	var coded [(2 + long + 2) / 3 * 4]byte
+	text := base64.RawURLEncoding.AppendEncode(coded[:0], append(plain[:before], s...))
+	from := (before*8 + 5) / 6
+	to := (before + len(s)) * 8 / 6
+	return string(text[from:to])
 }
 
 // Basic is what the Basic scheme of RFC 7617 makes of a user and a password.

@@ -3,9 +3,9 @@ package session_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -143,7 +143,7 @@ func put(q *session.Request, at specs.Location, v any) {
 	case specs.InQuery:
 		q.Query[at.Name] = []string{text}
 	case specs.InHeader:
-		q.Header[strings.ToLower(at.Name)] = []string{text}
+		q.Header[http.CanonicalHeaderKey(at.Name)] = []string{text}
 	case specs.InCookie:
 		q.Cookies[at.Name] = []string{text}
 	case specs.InBearer:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/textproto"
 	"time"
 
 	"github.com/mockauth/mockauth/specs"
@@ -77,7 +78,7 @@ type Request struct {
 	Method     string
 	PathParams map[string]string
 	Query      map[string][]string
-	Header     map[string][]string // names in lower case
+	Header     map[string][]string // names in canonical form
 	Cookies    map[string][]string
 	Bearer     *string
 	BasicUser  *string
@@ -116,7 +117,7 @@ func (r *Request) Value(l specs.Location) (v any, present bool) {
 	case specs.InQuery:
 		return first(r.Query[l.Name])
 	case specs.InHeader:
-		return first(r.Header[lower(l.Name)])
+		return first(r.Header[textproto.CanonicalMIMEHeaderKey(l.Name)])
 	case specs.InCookie:
 		return first(r.Cookies[l.Name])
 	case specs.InBearer:

@@ -109,7 +109,7 @@ func (d *Decision) Render(status int, node *schema.Node) *Rendered {
 	if example != nil {
 		out.Example = example.Name
 		out.Body, out.HasBody = value.Clone(example.Value), true
-		binds = append(slices.Clip(slices.Clone(example.Binds)), binds...)
+		binds = slices.Concat(example.Binds, binds)
 		slices.SortStableFunc(binds, func(a, b *specs.AnswerBind) int { return len(a.At.Tokens) - len(b.At.Tokens) })
 		for _, e := range example.Each {
 			d.each(out, e, node)

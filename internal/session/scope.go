@@ -88,8 +88,6 @@ type (
 	hrefHandle     struct{}
 )
 
-func lower(s string) string { return strings.ToLower(s) }
-
 func lookup(v any, tokens []string) (any, bool) { return value.Lookup(v, tokens) }
 
 // Root implements specs.Scope.

@@ -32,15 +32,26 @@ func Head(r *http.Request, params map[string]string, basePath, prefix string) *s
 	return q
 }
 
-// Fields reads header fields, whose names are in canonical form, into a
-// session.Request.
+// Fields reads header fields into a session.Request, which shares them.
 func Fields(q *session.Request, h http.Header) {
-	q.Header = make(map[string][]string, len(h))
+	q.Header = canonical(h)
 	q.Cookies = Cookies(h["Cookie"])
-	for k, v := range h {
-		q.Header[strings.ToLower(k)] = v
-	}
 	Authorization(q, h.Get("Authorization"))
+}
+
+// canonical is a header with its names in canonical form. They have it where the
+// request came over a network.
+func canonical(h http.Header) http.Header {
+	for name := range h {
+		if http.CanonicalHeaderKey(name) != name {
+			out := make(http.Header, len(h))
+			for name, list := range h {
+				out[http.CanonicalHeaderKey(name)] = list
+			}
+			return out
+		}
+	}
+	return h
 }
 
 // BaseURL is scheme and host as the client sees them, and the prefix of the
@@ -417,7 +428,7 @@ func parameter(q *session.Request, p *specs.Parameter) ([]string, bool) {
 	case specs.InQuery:
 		list = q.Query[p.Name]
 	case specs.InHeader:
-		list = q.Header[strings.ToLower(p.Name)]
+		list = q.Header[http.CanonicalHeaderKey(p.Name)]
 	case specs.InCookie:
 		list = q.Cookies[p.Name]
 	}

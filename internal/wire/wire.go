@@ -182,7 +182,7 @@ func (o *Operation) Media(d *session.Decision, status int, typ string) (string, 
 func Encode(typ string, body any, n *schema.Node) ([]byte, error) {
 	switch {
 	case IsXML(typ):
-		return codec.AppendXML(make([]byte, 0, 1024), body, n)
+		return codec.AppendXML(make([]byte, 0, room), body, n)
 	case strings.HasPrefix(typ, "text/"):
 		if s, ok := value.Text(body); ok {
 			return []byte(s), nil
@@ -193,5 +193,9 @@ func Encode(typ string, body any, n *schema.Node) ([]byte, error) {
 	if n != nil {
 		body = codec.Bare(body, n)
 	}
-	return codec.AppendJSON(make([]byte, 0, 1024), body)
+	return codec.AppendJSON(make([]byte, 0, room), body)
 }
+
+// room is what most answers fit in; what is larger grows. The journal keeps answers
+// for long, so more would be kept for nothing.
+const room = 256
