@@ -27,28 +27,34 @@ func (b *builder) probes(e *explorer, w *way) map[string]probe {
 	if out, ok := e.probing[w]; ok {
 		return out
 	}
+	best := b.probesOf(e, w, func(string) bool { return true })
+	e.probing[w] = best
+	return best
+}
+
+// probesOf is probes for some kinds of token alone.
+func (b *builder) probesOf(e *explorer, w *way, wanted func(kind string) bool) map[string]probe {
 	best := map[string]probe{}
 	for _, reading := range []bool{true, false} { // what reads is simpler
 		for n, op := range b.p.Contract.Operations {
 			if (op.Method == http.MethodGet) == reading && e.offered(w, op) {
-				e.probe(w, op, n, best)
+				e.probe(w, op, n, wanted, best)
 			}
 		}
 	}
-	e.probing[w] = best
 	return best
 }
 
 // probe looks for simpler ones in one operation, the nth. A request that would be
 // no better than what is known, whatever it means, is not tried.
-func (e *explorer) probe(w *way, op *specs.Operation, n int, best map[string]probe) {
+func (e *explorer) probe(w *way, op *specs.Operation, n int, wanted func(kind string) bool, best map[string]probe) {
 	own := 0
 	if op.Method != http.MethodGet {
 		own = 5
 	}
 	better := func(kind string, cost int) bool {
 		old, ok := best[kind]
-		return !ok || cost < old.cost || cost == old.cost && n < old.nth
+		return wanted(kind) && (!ok || cost < old.cost || cost == old.cost && n < old.nth)
 	}
 	sent := e.tokensOf(op)
 	if !slices.ContainsFunc(w.holds, func(h holding) bool { return sent.kinds[h.kind] && better(h.kind, 10*sent.least+own) }) {
@@ -407,7 +413,9 @@ func (b *builder) fresh(c *candidate, done map[string]bool) {
 	if err != nil {
 		return
 	}
-	probes := b.probes(c.e, state)
+	probes := b.probesOf(c.e, state, func(kind string) bool {
+		return !done[of+kind] && slices.ContainsFunc(c.p.Issue, func(i *session.Issued) bool { return i.Kind.Name == kind })
+	})
 	for _, i := range c.p.Issue {
 		kind := i.Kind.Name
 		pr, ok := probes[kind]
