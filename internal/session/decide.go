@@ -194,34 +194,43 @@ func (d *Decision) fieldValue(path []string) string {
 type alternative = []*specs.Proof
 
 // security returns the operation's alternatives that exist now: a scheme whose
-// `when` does not hold is not asked for.
+// `when` does not hold is not asked for. Mostly they are all of them, and then
+// nothing is copied.
 func (d *Decision) security() []alternative {
-	if !slices.ContainsFunc(d.Op.Security, conditional) {
-		return d.Op.Security
-	}
-	out := make([]alternative, 0, len(d.Op.Security))
-	for _, proofs := range d.Op.Security {
-		alt := slices.Clip(proofs)
-		for i, p := range proofs {
-			ok, undecided := p.When.Holds(d.scope)
-			d.note(undecided)
-			switch {
-			case !ok && len(alt) == len(proofs):
-				alt = slices.Clone(alt[:i]) // the first that is left out
-			case ok && len(alt) < len(proofs):
-				alt = append(alt, p)
-			}
+	all := d.Op.Security
+	for i, proofs := range all {
+		alt := d.existing(proofs)
+		if len(alt) == len(proofs) && len(alt) > 0 {
+			continue
 		}
+		out := append(make([]alternative, 0, len(all)), all[:i]...)
 		if len(alt) > 0 {
 			out = append(out, alt)
 		}
+		for _, proofs := range all[i+1:] {
+			if alt := d.existing(proofs); len(alt) > 0 {
+				out = append(out, alt)
+			}
+		}
+		return out
 	}
-	return out
+	return all
 }
 
-// conditional reports whether a proof of an alternative exists at times only.
-func conditional(a alternative) bool {
-	return len(a) == 0 || slices.ContainsFunc(a, func(p *specs.Proof) bool { return p.When != nil })
+// existing are the proofs of an alternative that exist now.
+func (d *Decision) existing(proofs alternative) alternative {
+	alt := slices.Clip(proofs)
+	for i, p := range proofs {
+		ok, undecided := p.When.Holds(d.scope)
+		d.note(undecided)
+		switch {
+		case !ok && len(alt) == len(proofs):
+			alt = slices.Clone(alt[:i]) // the first that is left out
+		case ok && len(alt) < len(proofs):
+			alt = append(alt, p)
+		}
+	}
+	return alt
 }
 
 // accepts returns the proofs that the operation accepts now, each of them alone.

@@ -229,7 +229,10 @@ func (m *Machine) Generate(n *schema.Node) (any, error) { return schema.Generate
 
 // Deadness returns why a token is dead at a moment ("expired", "revoked",
 // "consumed", "replaced", "unknown"), or "" if it lives.
-func (m *Machine) Deadness(t *Token, at Moment) string { return m.scope(nil, &Request{}, at).dead(t) }
+func (m *Machine) Deadness(t *Token, at Moment) string {
+	s := scope{m: m, tx: at.Tx, now: at.Now}
+	return s.dead(t)
+}
 
 // LocksAfter returns how many wrong secrets in a row lock a record of this kind;
 // it reports false if no number of them does.
@@ -243,7 +246,10 @@ func (m *Machine) LocksAfter(k *specs.RecordKind, at Moment) (int, bool) {
 }
 
 // Alive reports whether a session lives at a moment.
-func (m *Machine) Alive(x *Session, at Moment) bool { return m.scope(nil, &Request{}, at).alive(x) }
+func (m *Machine) Alive(x *Session, at Moment) bool {
+	s := scope{m: m, tx: at.Tx, now: at.Now}
+	return s.alive(x)
+}
 
 // learnRecord gives a record that is about to be created what the answer told
 // of it.

@@ -126,12 +126,7 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		if tolerated(p, reason) {
 			return nil, nil
 		}
-		why := map[string]string{
-			"malformed": fmt.Sprintf("What came in %s does not look like a token %q.", b.At.Describe(), kind.Name),
-			"forged":    fmt.Sprintf("The signature of the token %q in %s is not ours: the token was changed, or signed with another key.", kind.Name, b.At.Describe()),
-			"unknown":   fmt.Sprintf("The token %q in %s looks right, but was never issued in this world, or has been forgotten.", kind.Name, b.At.Describe()),
-		}[formed]
-		return nil, refuse(kind, formed, why+d.again(kind.Name))
+		return nil, refuse(kind, formed, whyStrange(formed, kind.Name, b.At.Describe())+d.again(kind.Name))
 	}
 	if !slices.Contains(kinds, found.Kind.Name) {
 		return nil, refuse(kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
@@ -170,6 +165,17 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		}
 	}
 	return found, nil
+}
+
+// whyStrange says why a text at a place is no token of a kind that was issued.
+func whyStrange(formed, kind, place string) string {
+	switch formed {
+	case "forged":
+		return fmt.Sprintf("The signature of the token %q in %s is not ours: the token was changed, or signed with another key.", kind, place)
+	case "unknown":
+		return fmt.Sprintf("The token %q in %s looks right, but was never issued in this world, or has been forgotten.", kind, place)
+	}
+	return fmt.Sprintf("What came in %s does not look like a token %q.", place, kind)
 }
 
 func (d *Decision) whyDead(t *Token, dead string) string {
@@ -508,13 +514,15 @@ type neededRecord struct {
 }
 
 func (d *Decision) recordNeeds() *Failure {
+	s := d.scope
+	defer func() { s.name, s.thing = "", nil }()
 	for _, n := range d.needOf {
-		inner := d.scope.naming(n.record.Kind.Name, n.record)
+		s.name, s.thing = n.record.Kind.Name, n.record
 		for _, need := range n.record.Kind.Needs {
 			if tolerated(n.proof, need.Else) {
 				continue
 			}
-			ok, undecided := d.holds(need, inner)
+			ok, undecided := d.holds(need, s)
 			if ok {
 				continue
 			}

@@ -30,7 +30,7 @@ type scope struct {
 	failure   *Failure
 	self      *Token // inside tokens
 	local     map[string]any
-	name      string // of one more such thing; "": none
+	name      string // of one more thing; "": none
 	thing     any
 	computing []*specs.Let
 	untold    *untold // nil: everything is told
@@ -487,14 +487,6 @@ func (s *scope) Request(l specs.Location) any {
 		return nil
 	}
 	return v
-}
-
-// naming returns a scope in which one thing is called so, beside what every scope
-// knows.
-func (s *scope) naming(name string, thing any) *scope {
-	inner := *s
-	inner.local, inner.name, inner.thing = nil, name, thing
-	return &inner
 }
 
 // with returns a scope in which token is t and its facts are the roles.
