@@ -488,7 +488,13 @@ func (r *request) incoming(to address, f filler, known *bodies) (*wire.Incoming,
 		}
 	}
 	q.Header = make(map[string][]string, 4)
-	if err := r.fields(f, func(name, text string) { q.Header[http.CanonicalHeaderKey(name)] = []string{text} }); err != nil {
+	texts := make([]string, 0, 4)
+	err := r.fields(f, func(name, text string) {
+		texts = append(texts, text)
+		n := len(texts)
+		q.Header[http.CanonicalHeaderKey(name)] = texts[n-1 : n : n]
+	})
+	if err != nil {
 		return nil, err
 	}
 	body, typ, err := known.take(r, f)
@@ -514,9 +520,9 @@ func (r *request) headers(f filler) (http.Header, error) {
 // fields calls set for each header field but Content-Type, with its name in any
 // case; the last of a name counts.
 func (r *request) fields(f filler, set func(name, text string)) error {
-	set("user-agent", userAgent)
+	set("User-Agent", userAgent)
 	if r.accept != "" {
-		set("accept", r.accept)
+		set("Accept", r.accept)
 	}
 	for _, n := range r.header {
 		t, err := fillText(n.value, f)
@@ -534,14 +540,14 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 			}
 			pairs = append(pairs, n.name+"="+t)
 		}
-		set("cookie", strings.Join(pairs, "; "))
+		set("Cookie", strings.Join(pairs, "; "))
 	}
 	if r.bearer != nil {
 		t, err := fillText(r.bearer, f)
 		if err != nil {
 			return err
 		}
-		set("authorization", "Bearer "+t)
+		set("Authorization", "Bearer "+t)
 	}
 	if r.user != nil {
 		user, err := fillText(r.user, f)
@@ -552,7 +558,7 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 		if err != nil {
 			return err
 		}
-		set("authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
+		set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+pass)))
 	}
 	return nil
 }
