@@ -25,8 +25,8 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 	p := &Plan{Contract: c, Target: t, seed: s, ops: ops, byID: map[string]*Case{}}
 	b := &builder{p: p, e: e, found: map[string]*found{}}
 	for _, op := range c.Operations {
-		f := e.search(op)
-		b.found[op.ID] = f
+		b.found[op.ID] = e.search(op)
+		e.forget(op)
 	}
 	if t.Capabilities.SetSettings {
 		b.otherSettings()
@@ -45,6 +45,7 @@ func NewPlan(c *specs.Contract, t *Target) (*Plan, error) {
 				p.Missing = append(p.Missing, Missing{op.ID, r})
 			}
 		}
+		e.forget(op)
 	}
 	for _, x := range p.Cases {
 		p.byID[x.ID] = x

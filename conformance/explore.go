@@ -74,11 +74,13 @@ type explorer struct {
 	// proofsOnly: only what proves who is calling is deviated from.
 	proofsOnly bool
 	listings   map[listingKey]*listing
-	begun      map[operationAndProof][]*request
-	shifted    map[shift]*request
-	words      []byte // of the last question, to be overwritten
-	ending     map[*way][]*candidate
-	probing    map[*way]map[string]probe
+	// states are those in which an operation was tried, by its id.
+	states  map[string][]*way
+	begun   map[operationAndProof][]*request
+	shifted map[shift]*request
+	words   []byte // of the last question, to be overwritten
+	ending  map[*way][]*candidate
+	probing map[*way]map[string]probe
 }
 
 // newExplorer finds the states that requests are tried in. light: a few of them,
@@ -698,6 +700,10 @@ func (e *explorer) ask(w *way, r *request, tx session.Tx) *predicted {
 	if alike == nil {
 		alike = map[string]*predicted{}
 		w.asked[form{r.op, r.media}] = alike
+		if e.states == nil {
+			e.states = map[string][]*way{}
+		}
+		e.states[r.op.Op.ID] = append(e.states[r.op.Op.ID], w)
 	}
 	alike[string(e.words)] = p
 	return p
@@ -928,6 +934,25 @@ func (e *explorer) someValue(p *specs.Parameter) (any, bool) {
 	}
 	v, err := e.empty.shadow.machine.Generate(p.Schema)
 	return v, err == nil
+}
+
+// forget lets go of what was tried of an operation, once its search is over: hardly
+// any of it is asked for again, and all of it together is most of what a search
+// holds.
+func (e *explorer) forget(op *specs.Operation) {
+	for k := range e.listings {
+		if k.op == op {
+			delete(e.listings, k)
+		}
+	}
+	for _, w := range e.states[op.ID] {
+		for f := range w.asked {
+			if f.op.Op.ID == op.ID {
+				delete(w.asked, f)
+			}
+		}
+	}
+	delete(e.states, op.ID)
 }
 
 // then returns the state after a way and further steps.

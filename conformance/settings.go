@@ -134,6 +134,7 @@ func (b *builder) under(name string, v any, ops []*specs.Operation) {
 		// What is wrong with a body was seen under the target's own settings.
 		e.proofsOnly = len(f.bases()) > 0
 		g := e.search(op)
+		e.forget(op)
 		if !f.succeeds() && !g.succeeds() {
 			// Nothing is known of this operation at all: it may take a state that a
 			// light search passes over.
@@ -143,6 +144,7 @@ func (b *builder) under(name string, v any, ops []*specs.Operation) {
 				}
 			}
 			g = wide.search(op)
+			wide.forget(op)
 		}
 		for _, k := range g.order {
 			if f.by[k] == nil {
