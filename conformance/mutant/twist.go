@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -202,7 +203,7 @@ func sent(r *session.Request, at specs.Location, v any) *session.Request {
 	case specs.InQuery:
 		out.Query = set(r.Query, at.Name)
 	case specs.InHeader:
-		out.Header = set(r.Header, strings.ToLower(at.Name))
+		out.Header = set(r.Header, http.CanonicalHeaderKey(at.Name))
 	case specs.InCookie:
 		out.Cookies = set(r.Cookies, at.Name)
 	case specs.InBearer:
