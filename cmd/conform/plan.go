@@ -48,11 +48,13 @@ func (a *app) sayPlan(p *planned) {
 	}
 	w := a.stdout
 	fmt.Fprintf(w, "%s at %s\n", p.contract.Name, p.target.URL.Redacted())
+	upTo := ""
 	if p.ours {
-		fmt.Fprintln(w, "  a mock of ours: each case gets a world of its own")
+		fmt.Fprintln(w, "  a mock of ours: each case gets a world of its own; what many begin with is done once")
+		upTo = "up to "
 	}
 	fmt.Fprintf(w, "  %s to run, %d excluded\n", count(run, "case"), excluded)
-	fmt.Fprintf(w, "  sends     %s%s\n", count(requests, "request"), rate(b.RequestsPerSecond, requests))
+	fmt.Fprintf(w, "  sends     %s%s%s\n", upTo, count(requests, "request"), rate(b.RequestsPerSecond, requests))
 	fmt.Fprintf(w, "  opens     up to %s, and closes them again%s\n", count(sessions, "session"), most(b.Sessions))
 	fmt.Fprintf(w, "  presents  %s%s\n", count(wrong, "wrong password"), most(b.WrongPasswords))
 	if wait > 0 {
