@@ -134,9 +134,9 @@ func (st *state) fork() *state {
 	out := &state{store: st.store.Clone()}
 	// What chance brings next is read after the tokens: none is made twice.
 	st.store.Update(func(session.Tx) {
-		source, machine := *st.source, *st.machine
-		machine.Rand = rand.New(&source) //nolint:gosec // see World.source
-		out.source, out.machine, out.profile = &source, &machine, st.profile
+		source := *st.source
+		machine := st.machine.Fork(rand.New(&source)) //nolint:gosec // see World.source
+		out.source, out.machine, out.profile = &source, machine, st.profile
 	})
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sort"
+	"strconv"
 	"testing"
 
 	"github.com/mockauth/mockauth/specs"
@@ -93,5 +94,39 @@ func TestACloneGoesItsOwnWay(t *testing.T) {
 		if seen(clone) != before {
 			t.Fatalf("the clone was:\n%s\nafter steps of the original:\n%s", before, seen(clone))
 		}
+	}
+}
+
+func TestWhatAWorldForgetsStaysInItsClone(t *testing.T) {
+	m := NewMemory(&Seed{})
+	m.Update(func(tx Tx) {
+		tx.PutSession(&Session{ID: "s", Tokens: []string{"t"}})
+		tx.PutToken(&Token{Text: "t", Session: "s"})
+	})
+	clone := m.Clone()
+	m.Update(func(tx Tx) {
+		for n := range MaxTokens {
+			tx.Begin()
+			tx.PutToken(&Token{Text: strconv.Itoa(n)})
+		}
+		if tx.Session("s") != nil || tx.Token("t") != nil {
+			t.Error("a world remembers more tokens than it may")
+		}
+	})
+	clone.Update(func(tx Tx) {
+		if s := tx.Session("s"); s == nil || s.Ended || tx.Token("t") == nil {
+			t.Errorf("the session of the clone is %+v", s)
+		}
+	})
+}
+
+func TestAForkOfAMachineSharesNoFactsWithIt(t *testing.T) {
+	m := &Machine{}
+	m.share([]byte("user\x00ann\x00"), map[string]any{"user": "ann"})
+	f := m.Fork(nil)
+	m.share([]byte("user\x00bob\x00"), map[string]any{"user": "bob"})
+	f.share([]byte("user\x00eve\x00"), map[string]any{"user": "eve"})
+	if len(m.shared) != 2 || len(f.shared) != 1 {
+		t.Errorf("they keep %v and %v", m.shared, f.shared)
 	}
 }

@@ -33,6 +33,14 @@ type Machine struct {
 	shared  map[string]map[string]any // see share; used inside Store.Update only
 }
 
+// Fork is a machine like this one for a state of its own: the two may be used at
+// once, each in its own Store.Update. This one must not be used meanwhile.
+func (m *Machine) Fork(r *rand.Rand) *Machine {
+	c := *m
+	c.Rand, c.shared = r, nil
+	return &c
+}
+
 // Twist decides in the place of a Machine's Decide. m is a copy without a Twist,
 // whose Settings it may replace, so that m.Decide says what would be right. It
 // runs in the Store.Update of the request, and may change the state there.

@@ -498,8 +498,7 @@ func (m *memory) drop(t *Token) {
 			return
 		}
 	}
-	s.Ended = true
-	delete(m.sessions, s.ID)
+	delete(m.sessions, s.ID) // and s stays as it is: a clone may have it, too
 }
 
 func (m *memory) Limited(kind, owner string) []string { return m.limited[kind+" "+owner] }
