@@ -143,7 +143,10 @@ func (r *quickener) builtin(n *ast.BuiltinNode) quick {
 }
 
 func elements(list quick, s Scope, it any) ([]any, bool) {
-	v, _ := list(s, it)
+	v, ok := list(s, it)
+	if !ok {
+		return nil, false
+	}
 	all, ok := v.([]any)
 	return all, ok
 }

@@ -65,6 +65,7 @@ func TestQuickExpressionsMeanWhatTheyMeanToExpr(t *testing.T) {
 		"a in b", "a in ['a', 'b']", "'a' and b", "a or 'b'", "not 'a'", "1 == 'a'", "'a' ? b : c", "now", "len(a)", "a < b", "a + b", "$env", "root", "(a ?? b) and c",
 		"a >= 1", "a > seconds(b)", "days(2) <= a", "days('x')", "1 < 'a'", "a == nil or 1 + 'b' == c", "instant(a, ['unix', b], 'UTC') > b", "instant(a, b)", "instant(a)",
 		"find(a, .b == c)", "find(a, # == 'a')", "find(a, #index == 1)", "find(a ?? [], .b.c)", "filter(a, not (# == b))", "filter(a, .b)", "map(a, .b)", "a in map(b, .c)", "map(a, map(b, #))",
+		"map([a > b], 1)", "filter([a < b, c], c == nil)", "find([a >= b], true)",
 		"a in [nil, '', 'a']", "a in [b]", "a in [1, 2]", "nil in ['a']", "a matches '^a'", "a matches b", "{'x': a, 'x': b}", "{'x': a + b}", "[a, b, 1]", "a ? len(b) : c", "a and len(b) > 0", "a ?? first(b)",
 	}
 	seen := map[any]bool{}
