@@ -88,7 +88,8 @@ func (s *Server) describe(w *World, sys *system, root string) admin.System {
 }
 
 func (c *control) Clock() admin.Clock {
-	return admin.Clock{Now: c.world.clock.Now(), Frozen: c.world.clock.Frozen()}
+	now, frozen := c.world.clock.read()
+	return admin.Clock{Now: now, Frozen: frozen}
 }
 
 func (c *control) SetClock(in admin.SetClock) (admin.Clock, error) {
@@ -229,14 +230,14 @@ func (c *control) Checkpoints() []admin.Checkpoint {
 }
 
 func (c *control) Keep(name string) (admin.Checkpoint, error) {
-	err := c.world.Keep(name)
+	kept, err := c.world.keep(name)
 	switch {
 	case errors.Is(err, ErrTooManyCheckpoints):
 		return admin.Checkpoint{}, admin.Conflict{Err: err}
 	case err != nil:
 		return admin.Checkpoint{}, err
 	}
-	return admin.Checkpoint{Name: name, Now: c.world.clock.Now()}, nil
+	return admin.Checkpoint{Name: name, Now: kept.now}, nil
 }
 
 func (c *control) Forget(name string) error {

@@ -10,9 +10,20 @@ import (
 // clock and journal. Faults are taken back.
 func (w *World) Reset() { _ = w.begin(admin.Reset{}) } // without settings nothing can be wrong
 
-// begin is Reset, but for what in says. All of it is done or, if anything in it
-// is wrong, nothing.
+// begin is Reset, but for what in says, and so does each turn begin from then on.
+// All of it is done or, if anything in it is wrong, nothing.
 func (w *World) begin(in admin.Reset) error {
+	w.turning.Lock()
+	defer w.turning.Unlock()
+	err := w.beginAs(in)
+	if err == nil {
+		w.beginning = in
+	}
+	return err
+}
+
+// beginAs is begin for once.
+func (w *World) beginAs(in admin.Reset) error {
 	from := &checkpoint{}
 	if in.Checkpoint != "" {
 		var err error
@@ -53,7 +64,7 @@ func (w *World) begin(in admin.Reset) error {
 	if err != nil {
 		return err
 	}
-	w.states, w.beginning = states, in
+	w.states = states
 	w.journal.resetTo(from.numbers)
 	w.faults.clear(true)
 	return nil
@@ -76,19 +87,13 @@ func (w *World) turnTo(t turn) error {
 	if w.turn == t {
 		return nil
 	}
-	w.mu.Lock()
-	usual := w.beginning
-	w.mu.Unlock()
-	in := usual
+	in := w.beginning
 	if t.checkpoint != "" {
 		in = admin.Reset{Checkpoint: t.checkpoint}
 	}
-	if err := w.begin(in); err != nil {
+	if err := w.beginAs(in); err != nil {
 		return err // there is no such checkpoint any more
 	}
-	w.mu.Lock()
-	w.beginning = usual
-	w.mu.Unlock()
 	w.turn = t
 	return nil
 }

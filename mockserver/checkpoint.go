@@ -42,14 +42,19 @@ type checkpoint struct {
 // A name that is there is replaced; a world keeps 100, with a million sessions and
 // tokens in all of them.
 func (w *World) Keep(name string) error {
+	_, err := w.keep(name)
+	return err
+}
+
+func (w *World) keep(name string) (*checkpoint, error) {
 	if !worldName.MatchString(name) {
-		return fmt.Errorf("a checkpoint cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
+		return nil, fmt.Errorf("a checkpoint cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
 	}
 	p := w.asItIs()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.checkpoints[name] == nil && len(w.checkpoints) >= maxCheckpoints {
-		return fmt.Errorf("%w: %d; DELETE those that are done with", ErrTooManyCheckpoints, maxCheckpoints)
+		return nil, fmt.Errorf("%w: %d; DELETE those that are done with", ErrTooManyCheckpoints, maxCheckpoints)
 	}
 	held := p.held
 	for other, p := range w.checkpoints {
@@ -58,13 +63,13 @@ func (w *World) Keep(name string) error {
 		}
 	}
 	if held > maxHeld {
-		return fmt.Errorf("%w: with this one they would hold %d sessions and tokens, and %d are allowed; DELETE those that are done with", ErrTooManyCheckpoints, held, maxHeld)
+		return nil, fmt.Errorf("%w: with this one they would hold %d sessions and tokens, and %d are allowed; DELETE those that are done with", ErrTooManyCheckpoints, held, maxHeld)
 	}
 	if w.checkpoints == nil {
 		w.checkpoints = map[string]*checkpoint{}
 	}
 	w.checkpoints[name] = p
-	return nil
+	return p, nil
 }
 
 // asItIs is a checkpoint of now.
@@ -72,7 +77,8 @@ func (w *World) asItIs() *checkpoint {
 	w.mu.Lock()
 	states := maps.Clone(w.states)
 	w.mu.Unlock()
-	p := &checkpoint{states: forkAll(states), now: w.clock.Now(), frozen: w.clock.Frozen(), numbers: w.journal.last()}
+	p := &checkpoint{states: forkAll(states), numbers: w.journal.last()}
+	p.now, p.frozen = w.clock.read()
 	for _, st := range p.states {
 		p.held += st.held()
 	}

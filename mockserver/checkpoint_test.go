@@ -2,9 +2,11 @@ package mockserver_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,5 +141,42 @@ func TestCheckpointsHoldNoMoreThanAWorldMay(t *testing.T) {
 	w.Reset()
 	if err := w.Keep("two"); err != nil {
 		t.Errorf("an empty world: %v", err)
+	}
+}
+
+func TestAResetCountsForTheTurnsAfterItHoweverManyTurnAtOnce(t *testing.T) {
+	p, m := startPanel(t)
+	w, err := m.NewWorld("lab", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Keep("in"); err != nil {
+		t.Fatal(err)
+	}
+	lab := panel{t: t, root: p.root + "/w/lab"}
+	turn := func(n int, then string) panel {
+		return panel{t: t, root: fmt.Sprintf("%s@%d%s", lab.root, n, then)}
+	}
+	for n := range 100 {
+		var turning sync.WaitGroup
+		turning.Go(func() {
+			for i := range 5 {
+				turn(10*n+i, "~in").do("GET", "/__admin/health", "")
+			}
+		})
+		at := time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC)
+		lab.must("POST", "/reset", `{"clock":{"freeze":"`+at.Format(time.RFC3339)+`"}}`)
+		turning.Wait()
+		if now := turn(10*n+9, "").now(); !now.Equal(at) {
+			t.Fatalf("a turn begins at %s; the last reset was at %s", now, at)
+		}
+	}
+}
+
+func TestAKeptWorldSaysWhenItWasKept(t *testing.T) {
+	p, _ := startPanel(t)
+	said := p.do("POST", "/__admin/checkpoints", `{"name":"in"}`).body
+	if list := p.do("GET", "/__admin/checkpoints", "").body; strings.TrimSpace(list) != "["+strings.TrimSpace(said)+"]" {
+		t.Errorf("%s, and listed is %s", said, list)
 	}
 }

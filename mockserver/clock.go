@@ -111,6 +111,13 @@ func (c *Clock) run() time.Time {
 	return c.now()
 }
 
+// read is Now and Frozen at one instant.
+func (c *Clock) read() (now time.Time, frozen bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now(), c.frozen != nil
+}
+
 // Frozen reports whether the clock stands still.
 func (c *Clock) Frozen() bool {
 	c.mu.Lock()

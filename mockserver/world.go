@@ -30,15 +30,15 @@ type World struct {
 	own     *http.Server
 	ownURL  string
 
-	mu          sync.Mutex // of states, beginning and checkpoints
+	mu          sync.Mutex // of states and checkpoints
 	states      map[string]*state
-	beginning   admin.Reset // how the last reset began it
 	checkpoints map[string]*checkpoint
 
 	observing sync.Mutex // makes decisions and their observations one; taken before all others
 
-	turning sync.Mutex // of turn; taken before mu
-	turn    turn       // the last one, see turnTo
+	turning   sync.Mutex  // of turn and beginning, while the world begins; taken before mu
+	turn      turn        // the last one, see turnTo
+	beginning admin.Reset // how the last reset began it
 }
 
 // state is one system in one world.
