@@ -45,6 +45,7 @@ type Runner struct {
 	prefix    string // of the names of worlds
 	worlds    int
 	scenes    [2]scene // see enter
+	whole     bool     // each case is carried out from its beginning
 	profile   string   // that a world is given, and its settings
 	settings  map[string]any
 	ledgerErr error // the first that the ledger gave
@@ -134,6 +135,7 @@ type run struct {
 	// answers are those of all steps, for cases that compare them.
 	answers []*answer
 	done    int             // steps that a stem has carried out
+	late    bool            // a stem may yet be kept
 	opened  map[string]bool // sessions that were registered
 	before  int             // sessions that were opened before this case
 	// moved: the last request changed what lives.
@@ -534,7 +536,7 @@ func (x *run) verdict(out []Mismatch) {
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
 		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
-		if x.v.Status != Passed {
+		if x.v.Status != Passed || x.late {
 			x.r.Leave(ctx) // what got no answer may still happen in it
 		}
 		return

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -114,18 +115,26 @@ func (x *run) resume(k *kept) {
 }
 
 // keepStem keeps the world as it is after some steps of a case, if others begin with
-// them. A mock that cannot is not asked again.
+// them. A mock that cannot is not asked again. If it gave no answer, the world ends
+// with the case: the call may arrive yet, and would turn the world back under the
+// next one.
 func (x *run) keepStem(ctx context.Context, steps int) {
 	if x.world == nil || steps > len(x.c.stems) {
 		return
 	}
 	number, s := x.c.stems[steps-1], x.r.scene(x.c.settings)
-	if number == 0 || s.kept[number] != nil || s.full {
+	if number == 0 || s.kept[number] != nil || s.full || x.r.whole {
 		return
 	}
 	name := "stem-" + strconv.Itoa(number)
-	if len(s.kept) >= maxStems || x.world.Control.Keep(ctx, name) != nil {
+	if len(s.kept) >= maxStems {
 		s.full = true
+		return
+	}
+	if err := x.world.Control.Keep(ctx, name); err != nil {
+		var refused *ControlError
+		s.full, x.late = true, !errors.As(err, &refused)
+		x.r.whole = x.r.whole || x.late
 		return
 	}
 	if s.kept == nil {

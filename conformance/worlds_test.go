@@ -1,9 +1,11 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -184,6 +186,64 @@ func TestACaseThatBeginsWithAKeptStemComesToTheSame(t *testing.T) {
 		if used[0].Requests > used[1].Requests*4/5 {
 			t.Errorf("%s: %d requests with stems, %d without: too little was kept", system, used[0].Requests, used[1].Requests)
 		}
+	}
+}
+
+// slow is a transport that answers after the client has given up, and then once.
+type slow struct {
+	http.RoundTripper
+	late *[]*http.Request
+}
+
+func (w slow) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/checkpoints") {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		late := r.Clone(context.WithoutCancel(r.Context()))
+		late.Body = io.NopCloser(bytes.NewReader(body))
+		*w.late = append(*w.late, late)
+		return nil, errors.New("no answer")
+	}
+	return w.RoundTripper.RoundTrip(r)
+}
+
+func TestAStemThatIsKeptTooLateDisturbsNoCase(t *testing.T) {
+	_, p := ourMock(t, "crmcom")
+	var late []*http.Request
+	mock := p.Target.Transport
+	p.Target.Transport = slow{mock, &late}
+	r, err := conformance.NewRunner(p, conformance.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(t.Context())
+	var before conformance.Verdict
+	for _, c := range p.Cases {
+		before = r.Run(t.Context(), c)
+		if len(late) > 0 {
+			break
+		}
+	}
+	if len(late) != 1 || before.Status != conformance.Passed {
+		t.Fatalf("%d stems were to be kept, and the case %s", len(late), said(before))
+	}
+	answer, err := mock.RoundTrip(late[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusNotFound {
+		t.Errorf("the call that came late is answered with %d, and may turn a world back", answer.StatusCode)
+	}
+	for _, c := range p.Cases {
+		if v := r.Run(t.Context(), c); v.Status != conformance.Passed {
+			t.Errorf("%s: %s", c.ID, said(v))
+		}
+	}
+	if len(late) != 1 {
+		t.Errorf("it was asked %d times to keep a stem", len(late))
 	}
 }
 
