@@ -180,3 +180,24 @@ func TestAKeptWorldSaysWhenItWasKept(t *testing.T) {
 		t.Errorf("%s, and listed is %s", said, list)
 	}
 }
+
+func TestATurnMayBeWrittenInPercentEncoding(t *testing.T) {
+	p, m := startPanel(t)
+	w, err := m.NewWorld("lab", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lab := panel{t: t, root: p.root + "/w/lab"}
+	token := lab.login()
+	if err := w.Keep("in"); err != nil {
+		t.Fatal(err)
+	}
+	w.Reset()
+	panel{t: t, root: p.root + "/w/lab%401%7Ein"}.accepts(token, "in percent-encoding")
+	if err := m.DeleteWorld("lab"); err != nil {
+		t.Fatal(err)
+	}
+	if s := (panel{t: t, root: p.root + "/w/lab@1~in"}).do("GET", "/__admin/health", ""); !strings.Contains(s.body, `no world \"lab\"; make it`) {
+		t.Errorf("of a world that is gone it is said: %s", s.body)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"sort"
@@ -448,10 +449,14 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err
 	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
 		name, below, _ := strings.Cut(rest, "/")
-		only, at := turnOf(name)
+		said, err := url.PathUnescape(name) // there are clients that write %40 and %7E
+		if err != nil {
+			said = name
+		}
+		only, at := turnOf(said)
 		x := s.World(only)
 		if x == nil {
-			return nil, "", "", unknownWorld(name)
+			return nil, "", "", unknownWorld(only)
 		}
 		if at != (turn{}) {
 			if err := x.turnTo(at); err != nil {
