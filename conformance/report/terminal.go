@@ -43,6 +43,7 @@ func Terminal(w io.Writer, r *conformance.Result, s Style) error {
 		t.line("")
 	}
 	t.stale(r)
+	t.differs(r)
 	t.summary(r)
 	_, err := w.Write(t.Bytes())
 	return err

@@ -333,33 +333,6 @@ func name(r *conformance.Result) string {
 	return strings.TrimSpace(or(or(shown(r.Title), shown(r.System)), "the contract") + " " + shown(r.ContractVersion))
 }
 
-// conclusion is the result in one sentence.
-func conclusion(r *conformance.Result) string {
-	target, counts := shown(r.Target), r.Counts()
-	switch {
-	case target != "":
-	case aboutClient(r):
-		target = "The client"
-	default:
-		target = "The target"
-	}
-	switch {
-	case r.Conforms() && r.Ran() == 0:
-		return "Nothing was checked of " + target + "."
-	case r.Conforms() && (counts[conformance.Excluded] > 0 || r.Filter != ""):
-		return target + " conforms to " + name(r) + ", as far as it was checked."
-	case r.Conforms():
-		return target + " conforms to " + name(r) + "."
-	case counts[conformance.Failed] > 0:
-		return target + " does not conform to " + name(r) + "."
-	case r.Interrupted, counts[conformance.Interrupted] > 0:
-		return "The run was interrupted before it could say whether " + target + " conforms to " + name(r) + "."
-	case counts[conformance.NotTestable] > 0:
-		return "It cannot be said whether " + target + " conforms to " + name(r) + ": not everything was testable."
-	}
-	return target + " does what " + name(r) + " demands, but the list of known failures is stale."
-}
-
 // tally counts the verdicts in the order of the statuses: 1 failed, 2 known.
 func tally(r *conformance.Result) []string {
 	counts := r.Counts()
@@ -431,7 +404,7 @@ func knownUntil(r *conformance.Result, s conformance.Status) string {
 	if first == nil {
 		return ""
 	}
-	return " (the first expires " + days(r.Started, *first) + ")"
+	return " (the first " + expires(r.Started, *first) + " " + days(r.Started, *first) + ")"
 }
 
 // expiry says until when a known failure is excused, or "".
@@ -439,7 +412,19 @@ func expiry(r *conformance.Result, k *conformance.KnownCase) string {
 	if k == nil || k.Expires == nil {
 		return ""
 	}
-	return fmt.Sprintf("It is excused until %s (%s).", k.Expires.UTC().Format(time.DateOnly), days(r.Started, *k.Expires))
+	is := "is"
+	if expires(r.Started, *k.Expires) == "expired" {
+		is = "was"
+	}
+	return fmt.Sprintf("It %s excused until %s (%s).", is, k.Expires.UTC().Format(time.DateOnly), days(r.Started, *k.Expires))
+}
+
+// expires is the verb for a last day, as seen from another day.
+func expires(from, last time.Time) string {
+	if strings.HasSuffix(days(from, last), "ago") {
+		return "expired"
+	}
+	return "expires"
 }
 
 // days is how far one day lies from another.
@@ -530,8 +515,8 @@ type same struct {
 // Others is how many cases there are beside the first.
 func (s same) Others() int { return len(s.Verdicts) - 1 }
 
-// sames puts those together that say the very same, in the order in which they
-// are to be read: what failed first, the heaviest of it first, then what is wrong
+// sames puts those together that say the very same, the plainest of them first,
+// in the order in which they are to be read: what failed first, the heaviest of it first, then what is wrong
 // in most cases, then as in the contract.
 func sames(r *conformance.Result) []same {
 	var list []same
@@ -548,6 +533,9 @@ func sames(r *conformance.Result) []same {
 			list = append(list, same{})
 		}
 		list[i].Verdicts = append(list[i].Verdicts, v)
+	}
+	for _, x := range list {
+		plainestFirst(x.Verdicts)
 	}
 	order := conformance.Statuses()
 	slices.SortStableFunc(list, func(a, b same) int {
@@ -570,9 +558,14 @@ func likeness(v conformance.Verdict) string {
 		s = append(s, v.Why)
 	}
 	for _, m := range v.Mismatches {
-		s = append(s, m.In, m.Pointer, timeless(m.Wanted), timeless(m.Got), m.Severity.String())
+		s = append(s, mismatchLikeness(m))
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// mismatchLikeness is equal for mismatches that say the very same.
+func mismatchLikeness(m conformance.Mismatch) string {
+	return fmt.Sprintf("%q", []string{m.In, m.Pointer, timeless(m.Wanted), timeless(m.Got), m.Severity.String()})
 }
 
 // times finds what is another at each run, and in each case: times, and the

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,10 +24,9 @@ func TestTheConclusionSaysWhatTheRunProved(t *testing.T) {
 	}{
 		{func(*conformance.Result) {}, target + " conforms to Shop session API 4.2."},
 		{set(conformance.Failed), target + " does not conform to Shop session API 4.2."},
-		{set(conformance.Known), target + " conforms to Shop session API 4.2."},
+		{set(conformance.Excluded), target + " conforms to Shop session API 4.2, as far as it was checked."},
 		{set(conformance.NotTestable), "It cannot be said whether " + target + " conforms to Shop session API 4.2: not everything was testable."},
 		{set(conformance.Interrupted), "The run was interrupted before it could say whether " + target + " conforms to Shop session API 4.2."},
-		{set(conformance.Fixed), target + " does what Shop session API 4.2 demands, but the list of known failures is stale."},
 		{func(r *conformance.Result) { r.Verdicts = nil }, "Nothing was checked of " + target + "."},
 	} {
 		r := good(5)
@@ -34,6 +34,70 @@ func TestTheConclusionSaysWhatTheRunProved(t *testing.T) {
 		if got := conclusion(r); got != c.want {
 			t.Errorf("it says %q, want %q", got, c.want)
 		}
+	}
+}
+
+func TestTheConclusionSaysWhatIsTrueOfKnownFailures(t *testing.T) {
+	day := func(n int) *time.Time { d := head().Started.AddDate(0, 0, n); return &d }
+	list := []conformance.KnownCase{
+		{ID: "shop.login.granted", Reason: "until release 4", Expires: day(30)},
+		{ID: "shop.getSelf.granted", Reason: "(it expired on the way)", Expires: day(-2517)},
+		{ID: "shop.refresh.granted", Reason: "was wrong"},
+		{ID: "shop.refresh.grant", Reason: "a typo"},
+		{ID: "shop.login.granted", Reason: "again"},
+	}
+	const target = "https://staging.shop.example"
+	const does = target + " does what Shop session API 4.2 demands"
+	for _, c := range []struct {
+		known, fixed []int // of the list
+		other        []int
+		want, tally  string
+		filter       string
+	}{
+		{known: []int{0}, want: target + " conforms to Shop session API 4.2, except for 1 known failure.", tally: "1 known (the first expires in 30 days)"},
+		{known: []int{0, 2}, filter: "login", want: target + " conforms to Shop session API 4.2, as far as it was checked, except for 2 known failures."},
+		{known: []int{0, 1}, want: does + ", except for 2 known failures, but the list of these is stale: 1 entry has expired.", tally: "2 known (the first expired 2,517 days ago)"},
+		{known: []int{0}, fixed: []int{2}, want: does + ", except for 1 known failure, but the list of these is stale: 1 case passes now."},
+		{fixed: []int{0, 2}, want: does + ", but the list of known failures is stale: 2 cases pass now."},
+		{fixed: []int{1}, want: does + ", but the list of known failures is stale: 1 entry has expired, 1 case passes now."},
+		{other: []int{3}, want: does + ", but the list of known failures is stale: 1 id matches no case."},
+		{known: []int{0, 1}, fixed: []int{2}, other: []int{3, 4}, filter: "x", want: does + ", as far as it was checked, except for 2 known failures, but the list of these is stale: 1 entry has expired, 1 case passes now, 1 id matches no case, 1 entry stands twice."},
+	} {
+		r := good(5)
+		plan := &conformance.Plan{}
+		for _, v := range r.Verdicts {
+			plan.Cases = append(plan.Cases, &conformance.Case{Info: v.Info})
+		}
+		var known []conformance.KnownCase
+		for status, entries := range map[conformance.Status][]int{conformance.Failed: c.known, conformance.Passed: c.fixed} {
+			for _, i := range entries {
+				for j, v := range r.Verdicts {
+					if v.ID == list[i].ID {
+						v.Status = status
+						r.Verdicts[j] = conformance.Excuse(v, list[i], r.Started)
+						known = append(known, list[i])
+					}
+				}
+			}
+		}
+		for _, i := range c.other {
+			known = append(known, list[i])
+		}
+		r.Stale, r.Filter = conformance.Stale(plan, known, r.Started), c.filter
+		if got := conclusion(r); got != c.want {
+			t.Errorf("it says %q, want %q", got, c.want)
+		}
+		if got := strings.Join(tally(r), " · "); !strings.Contains(got, c.tally) {
+			t.Errorf("it counts %q, want %q", got, c.tally)
+		}
+		if ended := slices.Contains(slices.Concat(c.known, c.fixed), 1); ended != strings.Contains(string(write(t, HTML, r)), "It was excused until") {
+			t.Errorf("of %q the page has another tense", c.tally)
+		}
+	}
+	r := good(3)
+	r.Stale = []string{"A tool of somebody else says so."}
+	if got, want := conclusion(r), does+", but the list of known failures is stale: 1 entry does not hold any more."; got != want {
+		t.Errorf("it says %q, want %q", got, want)
 	}
 }
 
