@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -168,16 +169,13 @@ func (st *step) cause() string {
 func (b *builder) weigh(x *Case, c *candidate) {
 	e, links := c.p.Evidence(), x.links
 	var m specs.Mark
-	pointer := c.p.Op.Pointer
-	if from := c.p.From(); len(from) > 0 {
-		pointer = from[len(from)-1]
-	}
+	pointer := c.p.ground()
 	if c.p.Failure != nil {
 		var causes []link
 		m, causes = mustRefuse(c.p, e.Part("refusal"), links)
 		links = append(links[:len(links):len(links)], causes...)
 	} else {
-		m = accepted(c.p, e)
+		m, pointer = accepted(c.p, e, pointer)
 	}
 	for _, l := range links {
 		if l.law {
@@ -366,17 +364,17 @@ func (b *builder) variant(op *specs.Operation, c *candidate) {
 		parts = []string{slug(c.p.Outcome()), "with", slug(field), slug(pointer[strings.LastIndexByte(pointer, '/')+1:])}
 	default: // lock.early, lock.resets, lock.ends
 		parts = []string{word}
-		links = lockLinks(b.p.Contract, c)
+		links = lockLinks(c)
 	}
 	b.add(b.makeCase(c, "answer", title, links...), append([]string{op.ID}, parts...)...)
 }
 
 // lockLinks are what a lock rests on.
-func lockLinks(c *specs.Contract, x *candidate) []link {
+func lockLinks(x *candidate) []link {
 	var out []link
 	for _, role := range x.filling.roles {
 		if r := role.record; r.Kind.Locks != nil {
-			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part("refusal"), pointer: c.Record(r.Kind.Name).Pointer})
+			out = append(out, link{what: "the lock", mark: r.Kind.Locks.Evidence.Part("refusal"), pointer: value.Pointer("x-session", "records", r.Kind.Name, "locks")})
 			break
 		}
 	}

@@ -69,12 +69,14 @@ func (c *comparison) part(names ...string) specs.Mark {
 
 // nature notes that a request was refused that must be accepted, or accepted that
 // must be refused.
-func (c *comparison) nature(refused bool, accepted specs.Mark) {
-	wanted, m, links := "an answer ("+c.p.Outcome()+")", accepted, c.links
+func (c *comparison) nature(refused bool) {
+	wanted, links := "an answer ("+c.p.Outcome()+")", c.links
+	m, pointer := accepted(c.p, c.evidence, c.pointer)
 	if c.p.Failure != nil {
 		var causes []link
 		wanted = "a refusal (" + c.p.Failure.Reason + ")"
 		m, causes = mustRefuse(c.p, c.part("refusal"), c.links)
+		pointer = c.pointer
 		links = append(links[:len(links):len(links)], causes...)
 	}
 	got := fmt.Sprintf("an answer, status %d", c.a.Status)
@@ -89,7 +91,7 @@ func (c *comparison) nature(refused bool, accepted specs.Mark) {
 			m = l.mark
 		}
 	}
-	c.capped("answer", "", wanted, got, m, c.pointer, links)
+	c.capped("answer", "", wanted, got, m, pointer, links)
 }
 
 // codes says the members that tell refusals apart.

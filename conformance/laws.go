@@ -478,14 +478,14 @@ const maxKeptTries = 12
 // setLinks are what the writing rests on.
 func setLinks(op *specs.Operation) []link {
 	out := link{what: "what is written", mark: specs.Mark{Level: specs.Inferred, Reason: "the contract does not say what it rests on"}, pointer: op.Pointer + "/x-session"}
-	for _, s := range op.Sets {
+	for i, s := range op.Sets {
 		if m := s.Evidence.Part("values"); m.Level > out.mark.Level {
-			out.mark = m
+			out.mark, out.pointer = m, fmt.Sprintf("%s/x-session/sets/%d", op.Pointer, i)
 		}
 	}
-	for _, c := range op.Creates {
+	for i, c := range op.Creates {
 		if m := c.Evidence.Part("values"); m.Level > out.mark.Level {
-			out.mark = m
+			out.mark, out.pointer = m, fmt.Sprintf("%s/x-session/creates/%d", op.Pointer, i)
 		}
 	}
 	return []link{out}

@@ -156,3 +156,31 @@ func (c *candidate) weight() specs.Level {
 	}
 	return out
 }
+
+// ground is the place of the contract whose evidence an answer has: that of the
+// answer, or of the most special entry that answers the refusal. The others of
+// From only gave it a member that the most special one leaves open.
+func (p *predicted) ground() string {
+	if from := p.From(); len(from) > 0 {
+		return from[0]
+	}
+	return p.Op.Pointer
+}
+
+// accepted is what the demand rests on that a request is accepted, and where that
+// stands: what its proof rests on, or the documented answer, which is at pointer.
+func accepted(p *predicted, e specs.Evidence, pointer string) (specs.Mark, string) {
+	best := weight.Accepts(e)
+	var weakest *specs.Proof
+	for _, x := range p.Proofs() {
+		if weakest == nil || x.Evidence.Part("refusal").Level < weakest.Evidence.Part("refusal").Level {
+			weakest = x
+		}
+	}
+	if weakest != nil {
+		if m := weakest.Evidence.Part("refusal"); m.Level > best.Level {
+			return m, weakest.Pointer
+		}
+	}
+	return best, pointer
+}

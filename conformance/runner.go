@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mockauth/mockauth/conformance/internal/weight"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/specs"
 )
@@ -435,7 +434,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply, last bool) (c *compar
 		}
 		c.ground(problem)
 		if !went {
-			c.nature(refused, accepted(p, c.evidence))
+			c.nature(refused)
 		}
 		if !went || problem {
 			return
@@ -462,35 +461,13 @@ func (c *comparison) ground(problem bool) {
 	if c.wanted != nil {
 		c.evidence = c.wanted.Evidence
 	}
-	if from := c.p.From(); len(from) > 0 {
-		c.pointer = from[len(from)-1]
-	} else {
-		c.pointer = c.p.Op.Pointer
-	}
+	c.pointer = c.p.ground()
 	if c.p.Failure != nil {
 		c.cap = append(slices.Clone(c.cap), causeLinks(c.p)...)
 	}
 	if problem {
 		c.evidence = specs.Evidence{}
 	}
-}
-
-// accepted is what the demand rests on that a request is accepted: what its
-// proof rests on, or the documented answer.
-func accepted(p *predicted, e specs.Evidence) specs.Mark {
-	best := weight.Accepts(e)
-	proofs := p.Proofs()
-	var weakest *specs.Mark
-	for _, x := range proofs {
-		m := x.Evidence.Part("refusal")
-		if weakest == nil || m.Level < weakest.Level {
-			weakest = &m
-		}
-	}
-	if weakest != nil && weakest.Level > best.Level {
-		return *weakest
-	}
-	return best
 }
 
 // slack is how far two times may lie apart: nothing where the clock stands.
