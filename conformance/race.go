@@ -23,7 +23,7 @@ func (x *run) race(ctx context.Context, st *step, out *outgoing) (won *Reply, ac
 	var wg sync.WaitGroup
 	for i := range rivals {
 		var each *outgoing
-		x.shadow.store.Update(func(tx session.Tx) { each, err = st.request.build(ctx, x.shadow.to, x.shadow.fill(tx)) })
+		x.shadow.store.Update(func(tx session.Tx) { each, err = st.request.build(ctx, x.shadow.to, x.fill(tx)) })
 		if err != nil {
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mockauth/mockauth/internal/session"
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -50,6 +51,10 @@ type Runner struct {
 	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
 	carried map[string]*session.Record
+	// accounts are those of the target, and refused the requests with their right
+	// secrets that were refused, by what they say: in which case.
+	accounts []account
+	refused  map[string]string
 	// withheld are the kinds of token that an answer was to give and did not.
 	withheld []string
 }
@@ -71,6 +76,7 @@ func NewRunner(p *Plan, o Options) (*Runner, error) {
 		}
 	}
 	r.profile, r.settings = p.Target.unlikeNew()
+	r.accounts = accountsOf(p.Contract, p.Target)
 	return r, nil
 }
 
@@ -277,7 +283,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	var out *outgoing
 	var err error
 	x.shadow.store.Update(func(tx session.Tx) {
-		out, err = st.request.build(ctx, x.shadow.to, x.shadow.fill(tx))
+		out, err = st.request.build(ctx, x.shadow.to, x.fill(tx))
 	})
 	var none *absent
 	switch {
@@ -289,6 +295,10 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		return false
 	}
 	if x.turned(st, out) {
+		return false
+	}
+	if why := x.refusedBefore(st); why != "" {
+		x.v.Status, x.v.Why = NotTestable, why
 		return false
 	}
 	var reply *Reply
@@ -339,6 +349,19 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	return went
 }
 
+// fill is the filler of the case's shadow. What is nearly a token is masked like
+// one: the token is soon guessed from it.
+func (x *run) fill(tx session.Tx) filler {
+	fill := x.shadow.fill(tx)
+	return func(s *slot) (any, error) {
+		v, err := fill(s)
+		if t, ok := value.Text(v); ok && s.change != unchanged && s.change != noToken {
+			x.r.mask.Add(t)
+		}
+		return v, err
+	}
+}
+
 // wait lets the time go by that a step wants.
 func (x *run) wait(ctx context.Context, st *step) error {
 	d, err := x.shadow.waits(st)
@@ -355,8 +378,12 @@ func (x *run) wait(ctx context.Context, st *step) error {
 			if b := x.r.plan.Target.Budgets.Wait; b > 0 && x.r.waited+d > b {
 				return fmt.Errorf("it would wait %s, more than is left of budgets.wait (%s)", d.Round(time.Second), b)
 			}
-			// A second more, for the target's clock counts in its own.
-			t := time.NewTimer(d + time.Second)
+			// A second more, for the target's clock counts in its own; or less, where
+			// something must not have ended yet.
+			if d += time.Second; st.wait < 0 {
+				d = max(0, d-2*time.Second)
+			}
+			t := time.NewTimer(d)
 			defer t.Stop()
 			x.r.waited += d
 			select {
@@ -424,6 +451,9 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply, last bool) (c *compar
 			s.made = append(s.made, made{})
 		}
 		x.count(p, refused)
+		if p.Failure == nil && refused {
+			x.noteRefusal(st, reply.Status, len(p.Opens) > 0 && x.moot == "")
+		}
 		if went = refused == (p.Failure != nil); went && !last {
 			return
 		}

@@ -43,7 +43,7 @@ be used.`,
 func (a *app) cleanup(ctx context.Context, args []string, f aimFlags, ledger string) error {
 	paths := []string{ledger}
 	if ledger == "" {
-		folder, err := conformance.LedgerFolder()
+		folder, err := a.ledgerFolder()
 		if err != nil {
 			return exit{exitUsage, err}
 		}
@@ -62,7 +62,7 @@ func (a *app) cleanup(ctx context.Context, args []string, f aimFlags, ledger str
 	if err != nil {
 		return err
 	}
-	left := 0
+	left, others := 0, 0
 	failed := false
 	for _, x := range aims {
 		key, err := conformance.LedgerKey(conformance.SecretsOf(x.contract, x.target))
@@ -84,13 +84,20 @@ func (a *app) cleanup(ctx context.Context, args []string, f aimFlags, ledger str
 			if err != nil {
 				// The ledgers of other targets have other keys: only one that was named
 				// must fit.
-				failed = failed || ledger != ""
+				if ledger == "" {
+					others++
+					continue
+				}
+				failed = true
 				fmt.Fprintf(a.stderr, "conform: %v\n", err)
 				continue
 			}
 			left += n
 		}
 		client.Close()
+	}
+	if others > 0 {
+		fmt.Fprintf(a.stdout, "%s of other targets or other secrets left alone: conform cleanup without a target lists what is in them; one whose server is gone may be deleted\n", count(others, "ledger"))
 	}
 	switch {
 	case ctx.Err() != nil:

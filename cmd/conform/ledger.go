@@ -21,11 +21,20 @@ func (a *app) openLedger(x *aim, path string) (*conformance.Ledger, error) {
 		return nil, err
 	}
 	if path == "" {
-		folder, err := conformance.LedgerFolder()
+		folder, err := a.ledgerFolder()
 		if err != nil {
 			return nil, err
 		}
 		path = filepath.Join(folder, conformance.LedgerName(time.Now(), os.Getpid()))
 	}
 	return conformance.OpenLedger(path, key, nil)
+}
+
+// ledgerFolder is where ledgers lie if the user says nothing. The variable is taken
+// from what the program was given, not from the process.
+func (a *app) ledgerFolder() (string, error) {
+	if dir := a.getenv("XDG_CACHE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "mockauth", "ledgers"), nil
+	}
+	return conformance.LedgerFolder()
 }

@@ -242,6 +242,7 @@ func TestWhatGoesWrongIsSaidOnce(t *testing.T) {
 	t.Cleanup(tls.Close)
 	other := mockserver.Start(t, mockserver.System(system), mockserver.AdminApart(), mockserver.NoDiagnostics())
 	password := []string{"STAGING_PASSWORD=" + demoPassword}
+	two := "contract: " + system + "\nurl: URL\naccounts:\n  user:\n    - {username: userTest1, password: {env: STAGING_PASSWORD}}\n    - {username: jane.doe, password: {env: SECOND}}\n"
 	for name, c := range map[string]struct {
 		args []string
 		env  []string
@@ -252,6 +253,7 @@ func TestWhatGoesWrongIsSaidOnce(t *testing.T) {
 		"dead host, any system":   {[]string{"--url", "http://" + free(t)}, nil, exitPreflight, []string{"refuses the connection", "Name the system"}},
 		"wrong base path":         {[]string{"--config", targetFile(t, other.URL()+"/elsewhere", "")}, password, exitPreflight, []string{"base path", "Nothing was tested"}},
 		"wrong password":          {[]string{"--config", targetFile(t, other.URL(), "")}, []string{"STAGING_PASSWORD=wrong"}, exitPreflight, []string{"Logging in does not work", "account", "Nothing was tested"}},
+		"wrong second password":   {[]string{"--config", written(t, "two.yaml", strings.Replace(two, "URL", other.URL(), 1))}, append(password, "SECOND=out-of-date"), exitPreflight, []string{"Logging in does not work", "as jane.doe", "Nothing was tested"}},
 		"self-signed":             {[]string{"--config", targetFile(t, tls.URL, "")}, password, exitPreflight, []string{"self-signed", "ca: FILE"}},
 		"hangs":                   {[]string{"--config", targetFile(t, hangs.URL, ""), "--timeout", "300ms"}, password, exitPreflight, []string{"hangs", "timeout"}},
 		"answers HTML":            {[]string{"--config", targetFile(t, html.URL, "")}, password, exitPreflight, []string{"a web page", "Nothing was tested"}},
@@ -447,7 +449,7 @@ func TestKnownFailuresDoNotFailTheRunUntilTheyAreStale(t *testing.T) {
 	if !strings.Contains(string(text), system+"."+opens) || !strings.Contains(string(text), "told the vendor") {
 		t.Errorf("%s", text)
 	}
-	conform(t, nil, "server", system, "--url", base, "--known", known, "--focus", opens).want(t, exitOK, "known")
+	conform(t, nil, "server", system, "--url", base, "--known", known, "--focus", opens).want(t, exitOK, "known", "except for")
 	// The server was mended: the list is stale.
 	conform(t, nil, "server", system, "--url", mock.URL(), "--known", known, "--focus", opens).want(t, exitStale, "take it off the list")
 	// What fails beside it still fails.
