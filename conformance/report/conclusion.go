@@ -43,6 +43,12 @@ func conclusion(r *conformance.Result) string {
 	return target + " does what " + name(r) + " demands" + asFar + ", but " + list + " is stale: " + staleness(r) + "."
 }
 
+// onlyStale reports whether a run fails for nothing but its list of known failures.
+func onlyStale(r *conformance.Result) bool {
+	c := r.Counts()
+	return !r.Conforms() && !r.Interrupted && c[conformance.Failed]+c[conformance.NotTestable]+c[conformance.Interrupted] == 0
+}
+
 // staleWords finds what is wrong with an entry of the known failures in the
 // sentence about it.
 var staleWords = regexp.MustCompile(`^the known failure \S+ (expired on|is no case|stands twice)`)

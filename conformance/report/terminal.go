@@ -182,6 +182,8 @@ func (t *terminal) stale(r *conformance.Result) {
 func (t *terminal) summary(r *conformance.Result) {
 	code, sign := green, symbol(conformance.Passed)
 	switch {
+	case onlyStale(r): // nothing is wrong with the server
+		code, sign = red, symbol(conformance.Fixed)
 	case !r.Conforms():
 		code, sign = red, symbol(conformance.Failed)
 	case r.Ran() == 0:

@@ -90,6 +90,13 @@ func TestTheConclusionSaysWhatIsTrueOfKnownFailures(t *testing.T) {
 		if got := strings.Join(tally(r), " · "); !strings.Contains(got, c.tally) {
 			t.Errorf("it counts %q, want %q", got, c.tally)
 		}
+		sign := "✓ "
+		if strings.Contains(c.want, "stale") {
+			sign = "! "
+		}
+		if got := string(write(t, writers["terminal.txt"], r)); !strings.Contains(got, "\n"+sign+target) && !strings.HasPrefix(got, sign+target) {
+			t.Errorf("the last lines begin otherwise than with %q:\n%s", sign, got)
+		}
 		if ended := slices.Contains(slices.Concat(c.known, c.fixed), 1); ended != strings.Contains(string(write(t, HTML, r)), "It was excused until") {
 			t.Errorf("of %q the page has another tense", c.tally)
 		}
