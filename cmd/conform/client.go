@@ -141,6 +141,9 @@ func (a *app) client(ctx context.Context, args, command []string, f clientFlags)
 		}
 		return nil
 	}
+	if err := f.reportable(nil); err != nil {
+		return exit{exitUsage, err}
+	}
 	about, err := s.About(ctx)
 	if err != nil {
 		if ctx.Err() != nil {

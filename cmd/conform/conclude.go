@@ -22,8 +22,12 @@ func (a *app) conclude(results []*conformance.Result, runs []*planned, f runFlag
 	fmt.Fprintln(a.stdout)
 	for _, r := range results {
 		c := r.Counts()
-		fmt.Fprintf(a.stdout, "%-14s %s%4d passed, %d failed, %d not testable, %d known, %d excluded\n", r.System, mark(r),
-			c[conformance.Passed], c[conformance.Failed]+c[conformance.Fixed], c[conformance.NotTestable], c[conformance.Known], c[conformance.Excluded])
+		fixed := ""
+		if n := c[conformance.Fixed]; n > 0 {
+			fixed = fmt.Sprintf(" %d fixed,", n)
+		}
+		fmt.Fprintf(a.stdout, "%-14s %s%4d passed, %d failed, %d not testable,%s %d known, %d differ, %d excluded\n", r.System, mark(r),
+			c[conformance.Passed], c[conformance.Failed], c[conformance.NotTestable], fixed, c[conformance.Known], c[conformance.Differs], c[conformance.Excluded])
 	}
 	if n := len(runs) - len(results); n > 0 {
 		fmt.Fprintf(a.stdout, "%s not run; what stands above says why\n", count(n, "system"))
@@ -42,6 +46,8 @@ func mark(r *conformance.Result) string {
 		return "interrupted     "
 	case exitNothing:
 		return "nothing ran     "
+	case exitStale:
+		return "list is stale   " // of the known failures: nothing else is wrong
 	default:
 		return "does not conform"
 	}

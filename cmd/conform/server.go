@@ -100,7 +100,7 @@ Exit codes: 0 conforms, 1 does not, 2 usage, target file or contract is wrong,
 	fl.IntVarP(&f.processes, "procs", "p", 1, "run in `N` processes, which share the accounts and the budgets")
 	fl.StringVar(&f.ledger, "ledger", "", "`PATH` of the list of open sessions, for conform cleanup after a crash (default: a new one in the user's cache)")
 	fl.BoolVar(&f.github, "github", false, "print annotations for GitHub Actions, and write the job summary")
-	fl.BoolVar(&f.json, "json", false, "print the results as JSON, and nothing else, on stdout")
+	fl.BoolVar(&f.json, "json", false, "print the results as JSON, and nothing else, on stdout: results.json, or a list of them for several systems")
 	fl.BoolVarP(&f.verbose, "verbose", "v", false, "print every request and answer")
 	fl.StringVar(&f.worker, "worker", "", "")
 	_ = fl.MarkHidden("worker")
@@ -118,6 +118,9 @@ func (a *app) server(ctx context.Context, args []string, f runFlags) error {
 	}
 	known, err := f.readKnown(aims)
 	if err != nil {
+		return exit{exitUsage, err}
+	}
+	if err := f.reportable(aims); err != nil {
 		return exit{exitUsage, err}
 	}
 	var runs []*planned
@@ -169,6 +172,28 @@ func (f *runFlags) check() error {
 		return errors.New("--json prints every request and answer already; leave --verbose out")
 	case f.json && f.github:
 		return errors.New("--json and --github both print on stdout; with --report DIR the results are a file")
+	}
+	return nil
+}
+
+// reportable finds out whether the reports can be written, before anything is
+// sent: afterwards the results would be lost.
+func (f *runFlags) reportable(aims []*aim) error {
+	if f.report == "" || f.plan {
+		return nil
+	}
+	if err := report.Writable(f.report); err != nil {
+		return fmt.Errorf("--report %s: %w", f.report, err)
+	}
+	for _, x := range aims {
+		if dir := filepath.Join(f.report, x.contract.Name); len(aims) > 1 {
+			if _, err := os.Lstat(dir); err != nil {
+				continue // it is made when there is something to write
+			}
+			if err := report.Writable(dir); err != nil {
+				return fmt.Errorf("--report %s: %w", f.report, err)
+			}
+		}
 	}
 	return nil
 }

@@ -224,3 +224,28 @@ func TestWriteSaysWhatCannotBeWritten(t *testing.T) {
 		t.Errorf("%v, %v", paths, err)
 	}
 }
+
+func TestWhatCannotBeWrittenIsKnownBefore(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "full", "junit.xml"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, filepath.Join(file, "reports"), filepath.Join(dir, "full")} {
+		if err := Writable(path); err == nil {
+			t.Errorf("%s can be written to", path)
+		}
+	}
+	fresh := filepath.Join(dir, "a", "b")
+	for range 2 {
+		if err := Writable(fresh); err != nil {
+			t.Error(err)
+		}
+	}
+	if entries, err := os.ReadDir(fresh); err != nil || len(entries) > 0 {
+		t.Errorf("%v is left there, %v", entries, err)
+	}
+}
