@@ -129,6 +129,9 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		return nil, refuse(kind, formed, whyStrange(formed, kind.Name, b.At.Describe())+d.again(kind.Name))
 	}
 	if !slices.Contains(kinds, found.Kind.Name) {
+		if tolerated(p, "token.wrong-kind."+kind.Name) {
+			return nil, nil // it counts as none: what it stands for was not asked for
+		}
 		return nil, refuse(kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
 	}
 	k := found.Kind
