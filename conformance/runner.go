@@ -319,6 +319,11 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		x.fault(ctx, "step "+strconv.Itoa(i+1)+" ("+st.purpose+") got no answer", err)
 		return false
 	}
+	if x.world != nil && reply.Header.Get("Mockauth-Outcome") == noWorld {
+		x.sent = append(x.sent, sent{root: x.shadow.to.root, st: st, out: out, reply: reply})
+		x.v.Status, x.v.Why = NotTestable, "the world of the case is gone: the mock was started again, or somebody deleted the world or what was kept of it"
+		return false
+	}
 	c, went := x.judge(st, out, reply, last)
 	if st.parallel && went && accepted != 1 {
 		c.add("answer", "", fmt.Sprintf("1 of %d requests at once is accepted", rivals), fmt.Sprintf("%d are", accepted), specs.Mark{Level: specs.Level(x.c.Severity)}, c.pointer)

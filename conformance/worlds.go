@@ -12,6 +12,10 @@ import (
 // worldPatience bounds what is done about a world after a run was interrupted.
 const worldPatience = 5 * time.Second
 
+// noWorld is what a mock of ours says, in Mockauth-Outcome, where no system has
+// answered: there is no such world, or nothing kept of it by that name.
+const noWorld = "world.missing"
+
 // scene is a world that serves one case after another: each has it at a turn of
 // its own, which begins it again, so that a case costs no call of the control
 // API.

@@ -480,8 +480,13 @@ func unknownWorld(name string) error {
 	return fmt.Errorf("there is no world %q; make it with POST %s/worlds {\"name\":%q}", name, AdminPath, name)
 }
 
+// NoWorld is the Mockauth-Outcome of a request to a world, or a checkpoint, that is
+// not there: no system has answered it.
+const NoWorld = "world.missing"
+
 // noWorld answers a request to a world, or a checkpoint, that is not there.
 func noWorld(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Mockauth-Outcome", NoWorld)
 	why := err.Error()
 	problem(w, r, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".", nil)
 }
