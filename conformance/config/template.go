@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/mockauth/mockauth/conformance"
+	"github.com/mockauth/mockauth/internal/schema"
+	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
 
@@ -215,7 +218,65 @@ func (w *writer) accounts() {
 		w.line("  #" + l.kind.Name + ":")
 		w.record("  #  ", l.kind, 1, l.more)
 	}
+	w.referred(slices.Concat(with, without))
 	w.line("")
+}
+
+// referred shows the kinds that nobody logs in with, and that what an account may do
+// hangs on.
+func (w *writer) referred(logins []login) {
+	var queue []*specs.RecordKind
+	shown := map[string]bool{}
+	for _, l := range logins {
+		queue, shown[l.kind.Name] = append(queue, l.kind), true
+	}
+	for i := 0; i < len(queue); i++ {
+		k := queue[i]
+		decisive := conformance.DecisiveFields(w.c, k.Name)
+		for _, name := range k.Order {
+			f := k.Fields[name]
+			to := w.c.Record(f.Refers)
+			if to == nil || shown[to.Name] || !slices.Contains(decisive, name) && i < len(logins) {
+				continue
+			}
+			shown[to.Name] = true
+			queue = append(queue, to)
+			names := "names"
+			if f.Many {
+				names = "lists"
+			}
+			w.comment("  ", "What %s.%s %s, by %s:", k.Name, name, names, to.Key)
+			w.line("  #" + to.Name + ":")
+			dash := "- "
+			for _, name := range to.Order {
+				if f := to.Fields[name]; !f.Secret {
+					w.line("  #  " + dash + scalar(name) + ": " + w.sample(f))
+					dash = "  "
+				}
+			}
+		}
+	}
+}
+
+// sample is a value that a field may have, as YAML: the key of the record that it
+// names, or one that its schema allows.
+func (w *writer) sample(f specs.Field) string {
+	node := f.Schema
+	if k := w.c.Record(f.Refers); k != nil {
+		node = k.Fields[k.Key].Schema
+	}
+	v, err := schema.Generate(node, rand.New(rand.NewPCG(1, 1))) //nolint:gosec // the same in each template
+	if err != nil {
+		v = "…"
+	}
+	if f.Many {
+		v = []any{v}
+	}
+	text, err := json.Marshal(value.Plain(v))
+	if err != nil {
+		return scalar("…")
+	}
+	return string(text)
 }
 
 func (w *writer) record(indent string, k *specs.RecordKind, number int, fields []string) {
