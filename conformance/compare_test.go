@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -82,5 +83,39 @@ func TestWhatDiffersIsSaidOnce(t *testing.T) {
 	}
 	if seen == 0 {
 		t.Error("it was not seen at all")
+	}
+}
+
+// How a server words a refusal is its own affair, unless the contract calls the
+// member a code. That there is a text is not.
+func TestTheWordingOfARefusalIsNotCompared(t *testing.T) {
+	for name, c := range map[string]struct {
+		message string
+		passes  bool
+	}{
+		"other words": {`"message":"no"`, true},
+		"no words":    {`"note":"no"`, false},
+		"no text":     {`"message":7`, false},
+	} {
+		p, r := against(t, "jmap-cloud", func(b []byte) []byte {
+			if bytes.Contains(b, []byte(`"result"`)) {
+				return b
+			}
+			return regexp.MustCompile(`"message":"[^"]*"`).ReplaceAll(b, []byte(c.message))
+		})
+		n := 0
+		for _, x := range p.Cases {
+			if x.Kind == "law" || !strings.HasPrefix(x.Outcome, "request.") && !strings.HasPrefix(x.Outcome, "token.") {
+				continue
+			}
+			n++
+			v := r.Run(t.Context(), x)
+			if passes := v.Status == conformance.Passed; passes != c.passes && v.Status != conformance.NotTestable {
+				t.Errorf("%s: %s is %s: %+v", name, x.ID, v.Status, v.Mismatches)
+			}
+		}
+		if n == 0 {
+			t.Error("there is no refusal")
+		}
 	}
 }
