@@ -82,6 +82,23 @@ type examination struct {
 	ops    []question
 	first  heard
 	seen   []heard // of the base path that is in force
+	entry  *entry  // nil: nobody has logged in yet
+}
+
+// entry is what came of logging in.
+type entry struct {
+	err  error
+	took time.Duration
+}
+
+// entered logs in once, however often it is asked.
+func (x *examination) entered() *entry {
+	if x.entry == nil {
+		start := time.Now()
+		err := x.LogIn(x.ctx)
+		x.entry = &entry{err, time.Since(start)}
+	}
+	return x.entry
 }
 
 func (x *examination) good(name, format string, args ...any) bool {
@@ -274,14 +291,14 @@ func (x *examination) logIn() bool {
 	if x.LogIn == nil {
 		return true
 	}
-	start := time.Now()
-	err := x.LogIn(x.ctx)
+	e := x.entered()
+	err := e.err
 	var note *LogInNote
 	if errors.As(err, &note) {
-		return x.good(CheckLogIn, "%s; %s", time.Since(start).Round(time.Millisecond), note.Said)
+		return x.good(CheckLogIn, "%s; %s", e.took.Round(time.Millisecond), note.Said)
 	}
 	if err != nil {
 		return x.bad(CheckLogIn, "failed", fmt.Sprintf("Logging in does not work: %s. Look whether the account in the target file is right and not locked, and whether the variables hold the secrets of this server and not of another one. If the status is another than 401 or 403, look whether the server reads the request as the contract writes it.", strings.TrimSuffix(err.Error(), ".")))
 	}
-	return x.good(CheckLogIn, "%s", time.Since(start).Round(time.Millisecond))
+	return x.good(CheckLogIn, "%s", e.took.Round(time.Millisecond))
 }

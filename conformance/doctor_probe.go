@@ -241,7 +241,25 @@ func (x *examination) basePath() bool {
 		}
 		return x.bad(CheckBasePath, first.said(), fmt.Sprintf("The base path is wrong, or this is another server. %sNo path of the contract is there%s. Say in the target file where they begin (basePath: /…), or mend the url.", asked, others))
 	}
-	return x.bad(CheckMedia, first.said(), asked+"The contract documents "+first.question.accept+" there. A web page instead comes from a gateway, a log-in portal or a single-page application: the url leads to them and not to the API. Mend url or basePath; if a gateway wants a key or a password, say it under headers.")
+	if x.ownPage() {
+		return x.good(CheckBasePath, "%s: %s, a web page where %s is documented; the log-in works, so the API is there and answers errors as HTML", shown(base), first.said(), first.question.accept)
+	}
+	return x.bad(CheckMedia, first.said(), asked+"The contract documents "+first.question.accept+" there. A web page instead comes from a gateway, a log-in portal or a single-page application: the url leads to them and not to the API; or the server itself answers errors as HTML. Mend url or basePath; if a gateway wants a key or a password, say it under headers; if it is the server's own page, say an account, so that a log-in can show it.")
+}
+
+// ownPage reports whether the pages that were seen are the server's own: all are
+// refusals, and a log-in is answered as the contract says. A gateway or a portal
+// that asks for its own password lets no log-in through.
+func (x *examination) ownPage() bool {
+	if x.LogIn == nil {
+		return false
+	}
+	for i := range x.seen {
+		if a := &x.seen[i]; a.err != nil || a.reply.Status < 400 {
+			return false
+		}
+	}
+	return x.entered().err == nil // a note says that no token came: the page may be there, too
 }
 
 // telling reports whether an answer shows that the contract's operation is at

@@ -198,6 +198,48 @@ func TestTheDoctorKnowsWhatIsNotTheAPI(t *testing.T) {
 	}
 }
 
+// Many frameworks answer errors as HTML unless they are told otherwise: that is
+// for the cases to say, once a log-in shows that the API is there.
+func TestTheDoctorLetsAServerAnswerErrorsAsHTML(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status  int
+		logIn   func(context.Context) error
+		healthy bool
+	}{
+		"the log-in works":          {401, func(context.Context) error { return nil }, true},
+		"the log-in gives no token": {401, func(context.Context) error { return &conformance.LogInNote{Said: "no token"} }, false},
+		"the log-in is refused":     {401, func(context.Context) error { return errors.New("401") }, false},
+		"there is no account":       {401, nil, false},
+		"a page for everything":     {200, func(context.Context) error { return nil }, false},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(c.status)
+			page(w, r)
+		}))
+		t.Cleanup(s.Close)
+		n := 0
+		var logIn func(context.Context) error
+		if c.logIn != nil {
+			logIn = func(ctx context.Context) error { n++; return c.logIn(ctx) }
+		}
+		checks := examine(t, &conformance.Target{URL: mustURL(t, s.URL)}, logIn)
+		if conformance.Healthy(checks) != c.healthy || n > 1 {
+			t.Errorf("%s: logged in %d times, %+v", name, n, checks)
+		}
+		if c.healthy {
+			if said := checks[2].Said; !strings.Contains(said, "answers errors as HTML") {
+				t.Errorf("%s: %s", name, said)
+			}
+			continue
+		}
+		if got := problem(t, checks); got.Name != "media types" || !strings.Contains(got.Problem, "or the server itself answers errors as HTML") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestTheDoctorSendsNoCredentialsAndFewRequests(t *testing.T) {
 	t.Parallel()
 	n := 0
