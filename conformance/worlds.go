@@ -50,7 +50,7 @@ func (r *Runner) enter(ctx context.Context, c *Case, at time.Time) (*World, *kep
 	if k := s.stem(c); k != nil {
 		return s.world.turnedTo(strconv.Itoa(s.turn) + "~" + k.name), k, nil
 	}
-	if !s.begun || !maps.EqualFunc(s.settings, c.settings, func(a, b any) bool { return show(a) == show(b) }) {
+	if !s.begun || settingsText(s.settings) != settingsText(c.settings) {
 		if err := r.begin(ctx, s, at, c.settings); err != nil {
 			return nil, nil, err
 		}
