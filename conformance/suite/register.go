@@ -53,11 +53,11 @@ func Register(plan *conformance.Plan, cfg Config) error {
 
 // specify makes the specs of the cases, one container an operation.
 func specify(c *course, cases []*conformance.Case) {
-	// The place of a spec in the source says nothing here, and finding it would
-	// cost more than running it: it is the case's rule in the contract.
 	var operations []string
 	byOperation := map[string][]*conformance.Case{}
-	for _, k := range cases {
+	at := make(map[*conformance.Case]types.CodeLocation, len(cases))
+	for i, k := range cases {
+		at[k] = c.place(k, i)
 		if _, ok := byOperation[k.Operation]; !ok {
 			operations = append(operations, k.Operation)
 		}
@@ -74,7 +74,7 @@ func specify(c *course, cases []*conformance.Case) {
 				if c.host && k.Wrong > 0 && c.budgeted {
 					alone = []any{labels, ginkgo.Serial} // one process sends them all, and counts them
 				}
-				ginkgo.It(k.ID+": "+k.Title, alone, place(k.Rule), func(ctx ginkgo.SpecContext) { c.spec(ctx, k) })
+				ginkgo.It(k.ID+": "+k.Title, alone, at[k], func(ctx ginkgo.SpecContext) { c.spec(ctx, k) })
 			}
 		})
 	}
@@ -104,9 +104,16 @@ func (c *course) spec(ctx ginkgo.SpecContext, k *conformance.Case) {
 	}
 }
 
-// place is where a rule stands, as Ginkgo's reports show it.
-func place(r conformance.Rule) types.CodeLocation {
-	return types.CodeLocation{FileName: r.File, LineNumber: r.Line}
+// place is where Ginkgo is told that a spec stands. In the source it would say
+// nothing, and finding it would cost more than running it. A host's reports show
+// the case's rule in the contract. Of a Run nobody reads them: there it is the
+// number of the case, since Ginkgo sorts its specs by their places, and copies all
+// that it knows of two each time that it compares them.
+func (c *course) place(k *conformance.Case, i int) types.CodeLocation {
+	if c.host {
+		return types.CodeLocation{FileName: k.Rule.File, LineNumber: k.Rule.Line}
+	}
+	return types.CodeLocation{LineNumber: i + 1}
 }
 
 // late is a Runner that is made when the first case runs: in the process that
