@@ -35,7 +35,9 @@ type quick struct {
 	format     *jsonschema.Format
 	all        []*quick // each must accept
 	any        []*quick // one must accept
-	one        []*quick // one must accept, and its type rules the others out
+	one        []*quick // one must accept, and the others must refuse
+	not        *quick   // must refuse; nil: none
+	members    int      // at most; -1: any number
 }
 
 // newQuick returns nil where the schema uses a word that quick does not know.
@@ -48,12 +50,12 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 		if !*s.Bool {
 			return nil
 		}
-		return &quick{anyType: true, maxLength: -1, min: math.MinInt64, max: math.MaxInt64}
+		return &quick{anyType: true, maxLength: -1, members: -1, min: math.MinInt64, max: math.MaxInt64}
 	}
 	if s.Ref != nil {
 		// In 3.1 words may stand beside a $ref; then the library judges.
 		if !onlyQuickWords(s) || s.Types != nil || s.Properties != nil || s.Required != nil || s.Enum != nil || s.Items2020 != nil || s.AdditionalProperties != nil ||
-			s.AllOf != nil || s.AnyOf != nil || s.OneOf != nil || s.Format != nil || s.Pattern != nil || s.MinLength != nil || s.MaxLength != nil || s.Minimum != nil || s.Maximum != nil {
+			s.AllOf != nil || s.AnyOf != nil || s.OneOf != nil || s.Format != nil || s.Pattern != nil || s.MinLength != nil || s.MaxLength != nil || s.Minimum != nil || s.Maximum != nil || s.Not != nil || s.MaxProperties != nil {
 			return nil
 		}
 		q := newQuick(s.Ref, open)
@@ -63,7 +65,7 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 	if !onlyQuickWords(s) {
 		return nil
 	}
-	q := &quick{anyType: s.Types == nil, required: s.Required, maxLength: -1, pattern: s.Pattern, format: s.Format, min: math.MinInt64, max: math.MaxInt64}
+	q := &quick{anyType: s.Types == nil, required: s.Required, maxLength: -1, members: -1, pattern: s.Pattern, format: s.Format, min: math.MinInt64, max: math.MaxInt64}
 	for _, bound := range []struct {
 		of   *big.Rat
 		into *int64
@@ -107,6 +109,14 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 			*words.into = append(*words.into, b)
 		}
 	}
+	if s.Not != nil {
+		if q.not = newQuick(s.Not, open); q.not == nil {
+			return nil
+		}
+	}
+	if s.MaxProperties != nil {
+		q.members = *s.MaxProperties
+	}
 	if s.MinLength != nil {
 		q.minLength = *s.MinLength
 	}
@@ -141,9 +151,9 @@ func newQuick(s *jsonschema.Schema, open map[*jsonschema.Schema]*quick) *quick {
 
 // onlyQuickWords reports whether a schema says nothing beyond what quick reads.
 func onlyQuickWords(s *jsonschema.Schema) bool {
-	return s.RecursiveRef == nil && s.DynamicRef == nil && s.DynamicAnchor == "" && s.Const == nil && s.Not == nil &&
+	return s.RecursiveRef == nil && s.DynamicRef == nil && s.DynamicAnchor == "" && s.Const == nil &&
 		s.If == nil && s.Then == nil && s.Else == nil &&
-		s.MaxProperties == nil && s.MinProperties == nil && s.PropertyNames == nil && s.PatternProperties == nil &&
+		s.MinProperties == nil && s.PropertyNames == nil && s.PatternProperties == nil &&
 		s.Dependencies == nil && s.DependentRequired == nil && s.DependentSchemas == nil && s.UnevaluatedProperties == nil &&
 		s.MinItems == nil && s.MaxItems == nil && !s.UniqueItems && s.Contains == nil && s.Items == nil && s.AdditionalItems == nil &&
 		s.PrefixItems == nil && s.UnevaluatedItems == nil && s.ContentEncoding == nil && s.ContentMediaType == nil && s.ContentSchema == nil &&
@@ -171,7 +181,7 @@ func (q *quick) accepts(x any, bits *typeBits, depth int) bool {
 	return q.branches(x, bits, depth) && q.itself(x, bits, depth)
 }
 
-// branches judges allOf, anyOf and oneOf.
+// branches judges allOf, anyOf, oneOf and not.
 func (q *quick) branches(x any, bits *typeBits, depth int) bool {
 	for _, b := range q.all {
 		if !b.accepts(x, bits, depth+1) {
@@ -181,21 +191,41 @@ func (q *quick) branches(x any, bits *typeBits, depth int) bool {
 	if q.any != nil && !slices.ContainsFunc(q.any, func(b *quick) bool { return b.accepts(x, bits, depth+1) }) {
 		return false
 	}
+	if q.not != nil && !q.not.refuses(x, bits) {
+		return false
+	}
 	if q.one == nil {
 		return true
 	}
-	// Of two branches of one type both may fit: that is for the library.
-	t := bits.of(x)
 	var fits *quick
 	for _, b := range q.one {
-		if b.anyType || b.types&t != 0 {
-			if fits != nil {
-				return false
-			}
-			fits = b
+		if b.refuses(x, bits) {
+			continue
 		}
+		if fits != nil {
+			return false // both may fit: that is for the library
+		}
+		fits = b
 	}
 	return fits.accepts(x, bits, depth+1)
+}
+
+// refuses reports whether x is certainly not valid: by its type, as none of the
+// texts that are allowed, or for want of a member. It looks no deeper: that tells
+// the branches of most schemas apart.
+func (q *quick) refuses(x any, bits *typeBits) bool {
+	if !q.anyType && q.types&bits.of(x) == 0 {
+		return true
+	}
+	switch x := x.(type) {
+	case string:
+		return q.enum != nil && !slices.Contains(q.enum, x)
+	case map[string]any:
+		return slices.ContainsFunc(q.required, func(name string) bool { _, ok := x[name]; return !ok })
+	case value.Object:
+		return slices.ContainsFunc(q.required, func(name string) bool { _, ok := x.Get(name); return !ok })
+	}
+	return false
 }
 
 func (b *typeBits) of(x any) jsonschema.Types {
@@ -262,7 +292,7 @@ func (q *quick) itself(x any, bits *typeBits, depth int) bool {
 		}
 		return true
 	case map[string]any:
-		if !is(bits.object) || q.enum != nil {
+		if !is(bits.object) || q.enum != nil || q.members >= 0 && len(x) > q.members {
 			return false
 		}
 		for _, r := range q.required {
@@ -277,7 +307,7 @@ func (q *quick) itself(x any, bits *typeBits, depth int) bool {
 		}
 		return true
 	case value.Object:
-		if !is(bits.object) || q.enum != nil {
+		if !is(bits.object) || q.enum != nil || q.members >= 0 && len(x) > q.members {
 			return false
 		}
 		for _, r := range q.required {

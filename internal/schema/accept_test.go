@@ -25,6 +25,9 @@ func TestQuickAcceptsNothingThatTheLibraryRefuses(t *testing.T) {
 		`{anyOf: [{type: string, maxLength: 1}, {type: integer, minimum: 3}]}`, `{allOf: [{type: object, required: [a]}, {type: object, required: [b], properties: {b: {type: boolean}}}]}`,
 		`{type: string, enum: [a, b], nullable: true}`, `{type: string, format: email}`, `{type: integer, format: int32}`, `{oneOf: [{type: integer}, {type: number}]}`,
 		`{allOf: [{$ref: "#/components/schemas/X"}], nullable: true}`, `{oneOf: [{$ref: "#/components/schemas/X"}, {type: object, additionalProperties: false}]}`,
+		`{type: object, oneOf: [{required: [a]}, {required: [b]}]}`, `{oneOf: [{type: string, enum: [a, b]}, {type: string, enum: [b, x]}]}`, `{oneOf: [{type: string, enum: [a], nullable: true}, {enum: [b]}]}`,
+		`{type: string, not: {enum: [a]}}`, `{not: {required: [a], properties: {a: {}}}}`, `{type: object, not: {type: object, required: [a, b]}}`, `{not: {type: integer}}`, `{not: {not: {type: string}}}`,
+		`{type: object, maxProperties: 1}`, `{maxProperties: 0, nullable: true}`,
 	}
 	text := "openapi: 3.0.3\ninfo: {title: t, version: '1'}\npaths: {}\ncomponents:\n  schemas:\n    X: {type: string, maxLength: 1}\n"
 	for i, s := range schemas {
