@@ -9,83 +9,123 @@ import (
 
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
-	"github.com/mockauth/mockauth/specs"
 )
 
-// asked is what requests mean that were tried in one state: of an operation with
-// a body of one media type, by what else they say. Two that are alike mean the
-// same.
-type asked map[form]map[string]*predicted
+// asked is what requests mean that were tried in one state, by their operation. Two
+// that say the same mean the same.
+type asked map[*wire.Operation]map[*wire.Incoming]*predicted
 
-type form struct {
-	op    *wire.Operation
-	media *specs.Media
+// says is everything that a request says, but for its operation and its media type,
+// so that no two different ones are alike.
+func (r *request) says() string {
+	w := &words{}
+	w.head(r)
+	w.text(r.contentTyped())
+	w.body(r)
+	return string(w.b)
 }
 
-// says appends everything that a request says, but for its operation and its
-// media type, so that no two different ones are alike.
-func (r *request) says(b []byte) []byte {
+// words write down what a request says.
+type words struct {
+	b []byte
+	// fill says what stands in a slot; nil: what it is filled with is written.
+	fill filler
+	err  error // of fill, the first
+}
+
+// head writes everything but the body.
+func (w *words) head(r *request) {
 	if len(r.path) == 1 {
 		for name, v := range r.path {
-			b = says(text(b, name), v)
+			w.named(name, v)
 		}
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(r.path)) {
-			b = says(text(b, name), r.path[name])
+			w.named(name, r.path[name])
 		}
 	}
-	for _, list := range [][]named{r.query, r.header, r.cookie} {
-		b = append(b, '/')
+	for _, list := range [...][]named{r.query, r.header, r.cookie} {
+		w.b = append(w.b, '/')
 		for _, n := range list {
-			b = says(text(b, n.name), n.value)
+			w.named(n.name, n.value)
 		}
 	}
-	b = says(says(says(append(b, '/'), r.bearer), r.user), r.pass)
-	b = text(says(b, r.body), r.accept)
-	if r.contentType != nil {
-		b = text(append(b, 'c'), *r.contentType)
-	}
-	if r.raw != nil {
-		b = text(append(b, 'r'), string(r.raw))
-	}
-	return text(text(b, r.method), r.template)
+	w.b = append(w.b, '/')
+	w.value(r.bearer)
+	w.value(r.user)
+	w.value(r.pass)
+	w.text(r.accept)
+	w.text(r.method)
+	w.text(r.template)
 }
 
-// says appends a value, or what a slot is filled with.
-func says(b []byte, x any) []byte {
+func (w *words) body(r *request) {
+	w.value(r.body)
+	if r.raw != nil {
+		w.b = append(w.b, 'r')
+		w.text(string(r.raw))
+	}
+}
+
+func (w *words) named(name string, v any) {
+	w.text(name)
+	w.value(v)
+}
+
+func (w *words) value(x any) {
 	switch x := x.(type) {
 	case nil:
-		return append(b, '0')
+		w.b = append(w.b, '0')
 	case string:
-		return text(append(b, 's'), x)
+		w.b = append(w.b, 's')
+		w.text(x)
 	case json.Number:
-		return text(append(b, 'n'), string(x))
+		w.b = append(w.b, 'n')
+		w.text(string(x))
 	case *slot:
-		b = text(append(b, '$'), x.name)
-		for _, n := range []int{int(x.kind), x.step, x.nth, int(x.change)} {
-			b = append(strconv.AppendInt(b, int64(n), 10), ' ')
-		}
-		if x.value != nil {
-			b = text(text(b, x.value.Src), x.root)
-		}
-		return append(b, ';')
+		w.slot(x)
 	case value.Object:
-		b = append(b, '{')
+		w.b = append(w.b, '{')
 		for i := range x {
-			b = says(text(b, x[i].Name), x[i].Value)
+			w.named(x[i].Name, x[i].Value)
 		}
-		return append(b, '}')
+		w.b = append(w.b, '}')
 	case []any:
-		b = append(b, '[')
+		w.b = append(w.b, '[')
 		for _, v := range x {
-			b = says(b, v)
+			w.value(v)
 		}
-		return append(b, ']')
+		w.b = append(w.b, ']')
+	default:
+		w.b = append(w.b, 'x')
+		w.text(fmt.Sprintf("%T %v", x, x))
 	}
-	return text(append(b, 'x'), fmt.Sprintf("%T %v", x, x))
 }
 
-// text appends a text so that it is seen where it ends.
-func text(b []byte, s string) []byte {
-	return append(append(strconv.AppendInt(b, int64(len(s)), 10), ':'), s...)
+func (w *words) slot(x *slot) {
+	if w.fill != nil {
+		v, err := w.fill(x)
+		if w.err == nil {
+			w.err = err
+		}
+		w.value(v)
+		return
+	}
+	w.b = append(w.b, '$')
+	w.text(x.name)
+	for _, n := range [...]int{int(x.kind), x.step, x.nth, int(x.change)} {
+		w.b = append(strconv.AppendInt(w.b, int64(n), 10), ' ')
+	}
+	if x.value != nil {
+		w.text(x.value.Src)
+		w.text(x.root)
+	}
+	w.b = append(w.b, ';')
+}
+
+// text writes a text so that it is seen where it ends.
+func (w *words) text(s string) {
+	w.b = strconv.AppendInt(w.b, int64(len(s)), 10)
+	w.b = append(w.b, ':')
+	w.b = append(w.b, s...)
 }

@@ -78,7 +78,6 @@ type explorer struct {
 	states  map[string][]*way
 	begun   map[operationAndProof][]*request
 	shifted map[shift]*request
-	words   []byte // of the last question, to be overwritten
 	ending  map[*way][]*candidate
 	probing map[*way]map[string]probe
 }
@@ -90,14 +89,14 @@ func newExplorer(c *specs.Contract, s *seed, ops map[string]*wire.Operation, set
 	for _, f := range AccountFacts(c) {
 		accounts[f.Name] = true
 	}
-	return (&explorer{contract: c, seed: s, ops: ops, fixed: &fixed{accounts: accounts, bodies: newBodies()}}).under(settings, light)
+	return (&explorer{contract: c, seed: s, ops: ops, fixed: &fixed{accounts: accounts, readings: newReadings()}}).under(settings, light)
 }
 
 // fixed is what is worked out once for all searches of a plan: it hangs on no
 // setting.
 type fixed struct {
 	accounts map[string]bool // names of AccountFacts
-	bodies   *bodies
+	readings *readings
 	sent     map[*specs.Operation]sentTokens
 	freed    map[dropped]*wire.Operation
 }
@@ -124,7 +123,7 @@ func (e *explorer) walk(steps []*step) (*way, error) {
 			full = with(full, k, v)
 		}
 		e.root = &walked{state: e.seed.shadow(full)}
-		e.root.state.bodies = e.fixed.bodies
+		e.root.state.readings = e.fixed.readings
 	}
 	at := e.root
 	for _, st := range steps {
@@ -685,27 +684,25 @@ func (e *explorer) try(w *way, f *filling, tx session.Tx) *candidate {
 // ask says what a request means in the state of a way; nil: it cannot be written.
 // Each is decided once: many begin alike, and differ in the same places.
 func (e *explorer) ask(w *way, r *request, tx session.Tx) *predicted {
-	e.words = r.says(e.words[:0])
-	alike := w.asked[form{r.op, r.media}]
-	if p, known := alike[string(e.words)]; known {
-		return p
-	}
-	p, err := w.shadow.decideIn(r, tx)
+	in, err := w.shadow.read(r, tx)
 	if err != nil {
-		p = nil
+		return nil
+	}
+	if p := w.asked[r.op][in]; p != nil {
+		return p
 	}
 	if w.asked == nil {
 		w.asked = asked{}
 	}
-	if alike == nil {
-		alike = map[string]*predicted{}
-		w.asked[form{r.op, r.media}] = alike
+	if w.asked[r.op] == nil {
+		w.asked[r.op] = map[*wire.Incoming]*predicted{}
 		if e.states == nil {
 			e.states = map[string][]*way{}
 		}
 		e.states[r.op.Op.ID] = append(e.states[r.op.Op.ID], w)
 	}
-	alike[string(e.words)] = p
+	p := w.shadow.meant(r, in, tx)
+	w.asked[r.op][in] = p
 	return p
 }
 
@@ -946,9 +943,9 @@ func (e *explorer) forget(op *specs.Operation) {
 		}
 	}
 	for _, w := range e.states[op.ID] {
-		for f := range w.asked {
-			if f.op.Op.ID == op.ID {
-				delete(w.asked, f)
+		for asked := range w.asked {
+			if asked.Op.ID == op.ID {
+				delete(w.asked, asked)
 			}
 		}
 	}

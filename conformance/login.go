@@ -129,7 +129,7 @@ func (x *run) refusedBefore(st *step) string {
 	if x.world != nil || !st.success {
 		return ""
 	}
-	if by, known := x.r.refused[string(st.request.says(nil))]; known {
+	if by, known := x.r.refused[st.request.says()]; known {
 		return fmt.Sprintf("%s was refused in the case %s, though the account is right as far as is told; it is not sent again, so that no account is locked", st.called(), by)
 	}
 	return ""
@@ -149,7 +149,7 @@ func (x *run) noteRefusal(st *step, status int, opens bool) {
 	if x.r.refused == nil {
 		x.r.refused = map[string]string{}
 	}
-	key := string(st.request.says(nil))
+	key := st.request.says()
 	if x.r.refused[key] == "" {
 		x.r.refused[key] = strings.TrimPrefix(x.c.ID, x.r.plan.Contract.Name+".")
 	}

@@ -367,150 +367,6 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	return &outgoing{http: req, raw: raw, in: r.op.Read(head, h, raw, nil, codec.DefaultLimits())}, nil
 }
 
-// bodies are those that were read before: a search sends the same few over and
-// over.
-type bodies struct {
-	sent  map[bodyKey]*wire.Body
-	whole map[wholeKey]wholeBody
-}
-
-// bodyKey is an operation, a Content-Type and bytes.
-type bodyKey struct {
-	op  *wire.Operation
-	typ string
-	raw string
-}
-
-// wholeKey is an operation, a media type and a body that is written as it stands:
-// no slot is in it. It is told by where its members are, for none changes in place.
-type wholeKey struct {
-	op    *wire.Operation
-	media *specs.Media
-	first *value.Member
-	n     int
-}
-
-type wholeBody struct {
-	read *wire.Body
-	typ  string
-}
-
-func newBodies() *bodies {
-	return &bodies{sent: map[bodyKey]*wire.Body{}, whole: map[wholeKey]wholeBody{}}
-}
-
-// take writes the body of a request and reads it as the server will. typ is its
-// Content-Type, or "".
-func (b *bodies) take(r *request, f filler) (read *wire.Body, typ string, err error) {
-	var key wholeKey
-	o, ok := r.body.(value.Object)
-	if ok && b != nil && len(o) > 0 && r.raw == nil && r.contentType == nil && r.media != nil && !hasSlot(o) {
-		key = wholeKey{r.op, r.media, &o[0], len(o)}
-		if old, known := b.whole[key]; known {
-			return old.read, old.typ, nil
-		}
-	}
-	raw, typ, err := r.encode(f)
-	if err != nil {
-		return nil, "", err
-	}
-	read = b.read(r.op, typ, raw)
-	if key.op != nil {
-		b.whole[key] = wholeBody{read, typ}
-	}
-	return read, typ, nil
-}
-
-func (b *bodies) read(op *wire.Operation, typ string, raw []byte) *wire.Body {
-	if b != nil {
-		if old := b.sent[bodyKey{op, typ, string(raw)}]; old != nil {
-			return old
-		}
-	}
-	var list []string
-	if typ != "" {
-		list = []string{typ}
-	}
-	out := op.ReadBody(list, raw, codec.DefaultLimits())
-	if b != nil {
-		b.sent[bodyKey{op, typ, string(raw)}] = out
-	}
-	return out
-}
-
-// hasSlot reports whether something in a value is filled when it is sent.
-func hasSlot(x any) bool {
-	switch x := x.(type) {
-	case *slot:
-		return true
-	case value.Object:
-		for i := range x {
-			if hasSlot(x[i].Value) {
-				return true
-			}
-		}
-	case []any:
-		return slices.ContainsFunc(x, hasSlot)
-	}
-	return false
-}
-
-// incoming is the request as the server will read it: what build gives, without
-// writing the head and reading it again, for a request that is not sent.
-func (r *request) incoming(to address, f filler, known *bodies) (*wire.Incoming, error) {
-	q := &session.Request{Method: r.op.Op.Method, Base: to.root + to.base}
-	if len(r.path) > 0 {
-		q.PathParams = make(map[string]string, len(r.path))
-	}
-	if r.method != "" {
-		q.Method = r.method
-	}
-	if q.Method == http.MethodHead {
-		q.Method = http.MethodGet
-	}
-	for name, v := range r.path {
-		t, err := fillText(v, f)
-		if err != nil {
-			return nil, err
-		}
-		q.PathParams[name] = t
-	}
-	for _, n := range r.query {
-		t, err := fillText(n.value, f)
-		if err != nil {
-			return nil, err
-		}
-		if q.Query == nil {
-			q.Query = make(map[string][]string, len(r.query))
-		}
-		if n.name != "" {
-			q.Query[n.name] = append(q.Query[n.name], t)
-		}
-	}
-	q.Header = make(map[string][]string, 4)
-	texts := make([]string, 0, 4)
-	err := r.fields(f, func(name, text string) {
-		texts = append(texts, text)
-		n := len(texts)
-		q.Header[http.CanonicalHeaderKey(name)] = texts[n-1 : n : n]
-	})
-	if err != nil {
-		return nil, err
-	}
-	body, typ, err := known.take(r, f)
-	if err != nil {
-		return nil, err
-	}
-	if typ != "" {
-		q.Header["Content-Type"] = []string{typ}
-	}
-	q.Cookies = wire.Cookies(q.Header["Cookie"])
-	if list := q.Header["Authorization"]; len(list) > 0 {
-		wire.Authorization(q, list[0])
-	}
-	return r.op.Take(q, q.Header["Accept"], body, nil), nil
-}
-
 func (r *request) headers(f filler) (http.Header, error) {
 	h := make(http.Header, 4)
 	err := r.fields(f, func(name, text string) { h[textproto.CanonicalMIMEHeaderKey(name)] = []string{text} })
@@ -569,35 +425,38 @@ const boundary = "conform-5f1d0c7b9a"
 
 // encode writes the body; typ is the Content-Type, or "".
 func (r *request) encode(f filler) (raw []byte, typ string, err error) {
-	if r.media != nil {
-		typ = r.media.Type
+	typ = r.contentTyped()
+	if r.raw != nil || !r.hasBody() {
+		return r.raw, typ, nil
 	}
+	x, err := fill(r.body, f)
+	if err != nil {
+		return nil, "", err
+	}
+	if raw, err = encodeBody(r.media.Type, x, r.media); err != nil {
+		return nil, "", err
+	}
+	return raw, typ, nil
+}
+
+func (r *request) hasBody() bool { return r.body != nil && r.media != nil }
+
+// contentTyped is the Content-Type of a request, or "".
+func (r *request) contentTyped() string {
+	typ := ""
 	switch {
-	case r.raw != nil:
-		raw = r.raw
-	case r.body == nil || r.media == nil:
-		if r.contentType == nil {
-			typ = ""
-		}
-	default:
-		x, err := fill(r.body, f)
-		if err != nil {
-			return nil, "", err
-		}
-		if raw, err = encodeBody(typ, x, r.media); err != nil {
-			return nil, "", err
-		}
-		if typ == "multipart/form-data" {
-			typ += "; boundary=" + boundary
-		}
-	}
-	if r.contentType != nil {
+	case r.contentType != nil:
 		typ = *r.contentType
+	case r.raw == nil && !r.hasBody() || r.media == nil:
+	case r.raw == nil && r.media.Type == "multipart/form-data":
+		typ = r.media.Type + "; boundary=" + boundary
+	default:
+		typ = r.media.Type
 	}
 	if strings.Contains(typ, "*") {
 		typ = "application/octet-stream"
 	}
-	return raw, typ, nil
+	return typ
 }
 
 func encodeBody(typ string, x any, m *specs.Media) ([]byte, error) {

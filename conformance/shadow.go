@@ -53,7 +53,7 @@ type shadow struct {
 	made     []made
 	to       address
 	source   *rand.PCG // of machine.Rand
-	bodies   *bodies   // that were read before; nil: none is remembered
+	readings *readings // nil: no request is remembered
 }
 
 // fork is a shadow of its own in the same state.
@@ -173,11 +173,21 @@ type predicted struct {
 }
 
 func (s *shadow) decideIn(r *request, tx session.Tx) (*predicted, error) {
-	in, err := r.incoming(s.to, s.fill(tx), s.bodies)
+	in, err := s.read(r, tx)
 	if err != nil {
 		return nil, err
 	}
-	return s.meaning(r, in, s.to.base+r.template, tx), nil
+	return s.meant(r, in, tx), nil
+}
+
+// read is a request as the server will read it.
+func (s *shadow) read(r *request, tx session.Tx) (*wire.Incoming, error) {
+	return r.incoming(s.to, s.fill(tx), s.readings)
+}
+
+// meant says what a request means that was read.
+func (s *shadow) meant(r *request, in *wire.Incoming, tx session.Tx) *predicted {
+	return s.meaning(r, in, s.to.base+r.template, tx)
 }
 
 // judge says what a request means that is sent.
@@ -186,8 +196,7 @@ func (s *shadow) judge(r *request, out *outgoing, tx session.Tx) *predicted {
 }
 
 func (s *shadow) meaning(r *request, in *wire.Incoming, path string, tx session.Tx) *predicted {
-	in.Request.Number = len(s.made) + 1
-	at := session.Moment{Now: s.now, Tx: tx}
+	at := session.Moment{Now: s.now, Tx: tx, Number: len(s.made) + 1}
 	p := &predicted{}
 	refuse := func(f *session.Failure) {
 		p.typ, _ = r.op.Negotiate(s.machine, in.Request, in.Accept, at)

@@ -109,7 +109,6 @@ func (x *exchange) serve() {
 		return
 	}
 	x.request = wire.Head(x.r, params, x.e.base, x.prefix)
-	x.request.Number = x.number
 	if tooLarge != nil && tooLarge.Reason == "request.size" {
 		x.respond(func() *answer { return x.refuse(tooLarge) })
 		return
@@ -199,7 +198,7 @@ func (x *exchange) nowhere(known []*endpoint) func() *answer {
 func (x *exchange) refuse(f *session.Failure) *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
-		at := session.Moment{Now: x.now, Tx: tx}
+		at := session.Moment{Now: x.now, Tx: tx, Number: x.number}
 		x.tx = at.Tx
 		x.watch.before(x, at)
 		d := x.state.machine.Refuse(x.e.op, x.request, at, f)
@@ -216,7 +215,7 @@ func (x *exchange) refuse(f *session.Failure) *answer {
 func (x *exchange) answer() *answer {
 	var out *answer
 	x.state.store.Update(func(tx session.Tx) {
-		at := session.Moment{Now: x.now, Tx: x.watch.tx(tx, x.state.machine, x.now)}
+		at := session.Moment{Now: x.now, Tx: x.watch.tx(tx, x.state.machine, x.now), Number: x.number}
 		x.tx = at.Tx
 		x.watch.before(x, at)
 		d, typ, laid := x.judge(at)

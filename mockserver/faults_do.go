@@ -71,7 +71,7 @@ func (x *exchange) foresee() (outcome string) {
 	x.state.store.Update(func(tx session.Tx) {
 		tx.Begin()
 		defer tx.Rollback() // a twist may change the state
-		d, _, _ := x.judge(session.Moment{Now: x.now, Tx: tx})
+		d, _, _ := x.judge(session.Moment{Now: x.now, Tx: tx, Number: x.number})
 		outcome = d.Outcome()
 	})
 	return outcome

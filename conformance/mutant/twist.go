@@ -101,8 +101,8 @@ func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*se
 	in := func(x *session.Session) *session.Decision {
 		n++
 		tok := &session.Token{
-			Kind: kind, Text: fmt.Sprintf("guest-%s-%d-%d", kind.Name, t.req.Number, n), ID: "guest", Session: x.ID,
-			Facts: x.Facts, Issued: t.at.Now, Used: t.at.Now, By: t.req.Number,
+			Kind: kind, Text: fmt.Sprintf("guest-%s-%d-%d", kind.Name, t.at.Number, n), ID: "guest", Session: x.ID,
+			Facts: x.Facts, Issued: t.at.Now, Used: t.at.Now, By: t.at.Number,
 		}
 		tok.Value = tok.Text
 		c := *x
@@ -144,7 +144,7 @@ func (t *turn) guests(kind *specs.TokenKind, like *session.Session, try func(*se
 				facts = maps.Clone(like.Facts)
 			}
 			facts[f.Name] = r.Key
-			x := &session.Session{ID: fmt.Sprintf("guest-%d-%d", t.req.Number, n), Facts: facts, Opened: t.at.Now, Used: t.at.Now, By: t.req.Number}
+			x := &session.Session{ID: fmt.Sprintf("guest-%d-%d", t.at.Number, n), Facts: facts, Opened: t.at.Now, Used: t.at.Now, By: t.at.Number}
 			if d := in(x); d != nil {
 				return d
 			}
@@ -174,7 +174,7 @@ func (t *turn) end(x *session.Session) {
 		return
 	}
 	c := *x
-	c.Ended, c.EndBy = true, t.req.Number
+	c.Ended, c.EndBy = true, t.at.Number
 	t.at.Tx.PutSession(&c)
 }
 

@@ -33,7 +33,7 @@ func (d *Decision) Apply() (secrets []string, err error) {
 	}
 	for _, t := range d.Consume {
 		c := *t
-		c.State, c.EndBy = Consumed, s.req.Number
+		c.State, c.EndBy = Consumed, s.number
 		s.tx.PutToken(&c)
 	}
 	for _, t := range d.Touch {
@@ -140,7 +140,7 @@ func (d *Decision) endNow(x any) {
 			return
 		}
 		c := *cur
-		c.Ended, c.EndBy = true, s.req.Number
+		c.Ended, c.EndBy = true, s.number
 		s.tx.PutSession(&c)
 	case *Token:
 		cur := s.tx.Token(x.Text)
@@ -148,7 +148,7 @@ func (d *Decision) endNow(x any) {
 			return
 		}
 		c := *cur
-		c.State, c.EndBy = Revoked, s.req.Number
+		c.State, c.EndBy = Revoked, s.number
 		s.tx.PutToken(&c)
 	}
 }
@@ -277,7 +277,7 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 	if s.session == nil {
 		return nil, fmt.Errorf("%s issues %s without a session", d.Op.ID, i.Kind.Name)
 	}
-	t := &Token{Kind: i.Kind, Session: s.session.ID, Facts: s.session.Facts, Issued: s.now, Used: s.now, By: s.req.Number}
+	t := &Token{Kind: i.Kind, Session: s.session.ID, Facts: s.session.Facts, Issued: s.now, Used: s.now, By: s.number}
 	inner := s.with(t)
 	form, err := s.m.formOf(inner, i.Kind)
 	if err != nil {
@@ -399,7 +399,7 @@ func (d *Decision) limit(t *Token, l *specs.Limit) {
 	if n, ok := d.limitMax(l); ok && l.Replace {
 		for len(live) > n && len(live) > 1 {
 			c := *s.tx.Token(live[0])
-			c.State, c.EndBy = Replaced, s.req.Number
+			c.State, c.EndBy = Replaced, s.number
 			s.tx.PutToken(&c)
 			live = live[1:]
 		}

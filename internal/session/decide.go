@@ -68,7 +68,7 @@ func (m *Machine) scope(op *specs.Operation, req *Request, at Moment) *scope {
 }
 
 func (s *scope) begin(m *Machine, op *specs.Operation, req *Request, at Moment) {
-	s.m, s.tx, s.now, s.req, s.op = m, at.Tx, at.Now, req, op
+	s.m, s.tx, s.now, s.number, s.req, s.op = m, at.Tx, at.Now, at.Number, req, op
 	if m.Partial {
 		s.untold = &untold{}
 	}

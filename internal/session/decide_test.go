@@ -79,7 +79,7 @@ func (r *rig) attempts(op *specs.Operation) []*session.Request {
 func (r *rig) request(op *specs.Operation) *session.Request {
 	return &session.Request{
 		Method: op.Method, PathParams: map[string]string{}, Query: map[string][]string{},
-		Header: map[string][]string{}, Cookies: map[string][]string{}, Base: "http://mock.test", Number: 7,
+		Header: map[string][]string{}, Cookies: map[string][]string{}, Base: "http://mock.test",
 	}
 }
 
@@ -221,7 +221,7 @@ func everyMoment(t *testing.T, f func(r *rig, op *specs.Operation, q *session.Re
 				})
 				for _, op := range ops {
 					for _, q := range r.attempts(op) {
-						r.store.Update(func(tx session.Tx) { f(r, op, q, session.Moment{Now: r.now, Tx: tx}) })
+						r.store.Update(func(tx session.Tx) { f(r, op, q, session.Moment{Now: r.now, Tx: tx, Number: 7}) })
 						r.now = r.now.Add(time.Second)
 					}
 				}

@@ -31,7 +31,7 @@ func (d *Decision) effects() {
 		if !holds(o.When) {
 			continue
 		}
-		n := &Opened{As: o.As, Session: &Session{Facts: d.facts(o.With), Opened: s.now, Used: s.now, By: s.req.Number}}
+		n := &Opened{As: o.As, Session: &Session{Facts: d.facts(o.With), Opened: s.now, Used: s.now, By: s.number}}
 		if o.Over != nil {
 			x, err := o.Over.Eval(s)
 			if err != nil {

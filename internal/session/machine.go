@@ -98,8 +98,7 @@ type Request struct {
 	Fault *Failure
 	// Base is scheme, host and base path as the client sees them, without a slash
 	// at the end.
-	Base   string
-	Number int // of the exchange, for the journal
+	Base string
 }
 
 // Value reads a location of the request; it reports false if nothing is there.
@@ -241,6 +240,7 @@ func (d *Decision) note(undecided string) {
 
 // Moment is the instant and the transaction in which a request is decided.
 type Moment struct {
-	Now time.Time
-	Tx  Tx
+	Now    time.Time
+	Tx     Tx
+	Number int // of the exchange, for the journal
 }

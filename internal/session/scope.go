@@ -19,7 +19,9 @@ type scope struct {
 	tx  Tx
 	now time.Time
 	req *Request
-	op  *specs.Operation
+	// number is that of the exchange.
+	number int
+	op     *specs.Operation
 
 	roles     named[any]    // *Record, []any of them, or *Session
 	presented named[*Token] // by kind
