@@ -3,7 +3,6 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 
@@ -19,7 +18,8 @@ type asked map[*wire.Operation]map[*wire.Incoming]*predicted
 // so that no two different ones are alike.
 func (r *request) says() string {
 	w := &words{}
-	w.head(r)
+	w.target(r)
+	w.fields(r)
 	w.text(r.contentTyped())
 	w.body(r)
 	return string(w.b)
@@ -33,30 +33,37 @@ type words struct {
 	err  error // of fill, the first
 }
 
-// head writes everything but the body.
-func (w *words) head(r *request) {
-	if len(r.path) == 1 {
-		for name, v := range r.path {
-			w.named(name, v)
-		}
-	} else {
-		for _, name := range slices.Sorted(maps.Keys(r.path)) {
-			w.named(name, r.path[name])
-		}
+// target writes method, path and query.
+func (w *words) target(r *request) {
+	w.text(r.method)
+	w.text(r.template)
+	names := make([]string, 0, 4)
+	for name := range r.path {
+		names = append(names, name)
 	}
-	for _, list := range [...][]named{r.query, r.header, r.cookie} {
-		w.b = append(w.b, '/')
-		for _, n := range list {
-			w.named(n.name, n.value)
-		}
+	slices.Sort(names)
+	for _, name := range names {
+		w.named(name, r.path[name])
 	}
-	w.b = append(w.b, '/')
+	w.list(r.query)
+}
+
+// fields writes the header fields, but for what the body decides.
+func (w *words) fields(r *request) {
+	w.list(r.header)
+	w.list(r.cookie)
 	w.value(r.bearer)
 	w.value(r.user)
 	w.value(r.pass)
 	w.text(r.accept)
-	w.text(r.method)
-	w.text(r.template)
+}
+
+func (w *words) list(list []named) {
+	w.b = append(w.b, '/')
+	for _, n := range list {
+		w.named(n.name, n.value)
+	}
+	w.b = append(w.b, '/')
 }
 
 func (w *words) body(r *request) {

@@ -56,6 +56,14 @@ func (f *filling) clone() *filling {
 	return &filling{f.r.clone(), f.roles, f.session, slices.Clip(f.proofs)}
 }
 
+// branch is a filling for one of several choices: the last takes the filling itself.
+func (f *filling) branch(last bool) *filling {
+	if last {
+		return f
+	}
+	return f.clone()
+}
+
 // with is what a candidate was filled with, for another request.
 func (c *candidate) with(r *request) *filling {
 	return &filling{r, c.filling.roles, c.filling.session, slices.Clip(c.filling.proofs)}
@@ -107,26 +115,23 @@ type prover struct {
 // all fills a list of proofs that are required together, in every way that the
 // state allows.
 func (p *prover) all(in []*filling, proofs []*specs.Proof) []*filling {
-	for _, proof := range proofs {
-		var out []*filling
-		for _, f := range in {
-			out = append(out, p.one(f, proof)...)
-			if len(out) >= p.most {
-				out = out[:p.most]
-				break
-			}
+	for i, proof := range proofs {
+		if !carries(p.w, proof) {
+			return nil
 		}
-		in = out
+		in = p.each(in, func(f *filling) []*filling {
+			return p.one(f.branch(i > 0), proof) // those that are given are kept
+		})
 	}
 	return in
 }
 
-// one fills one proof.
+// one fills one proof. The filling is used up, here and in whatever fills a part of
+// a proof: it becomes one of those that come of it.
 func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
 	if !carries(p.w, proof) {
 		return nil
 	}
-	f = f.clone()
 	f.proofs = append(f.proofs, proof)
 	in := []*filling{f}
 	for _, b := range proof.Binds {
@@ -152,24 +157,24 @@ func (p *prover) one(f *filling, proof *specs.Proof) []*filling {
 			continue
 		}
 		in = p.each(in, func(f *filling) []*filling {
-			out := p.one(f, a)
-			if a.Optional || depends {
-				out = append(out, f)
+			if !a.Optional && !depends {
+				return p.one(f, a)
 			}
-			return out
+			return append(p.one(f.clone(), a), f)
 		})
 	}
 	return in
 }
-
-// enough reports whether more of these would only be cut off again, see each.
-func (p *prover) enough(list []*filling) bool { return p.most > 0 && len(list) >= p.most }
 
 func (p *prover) at() session.Moment {
 	return session.Moment{Now: p.w.shadow.now, Tx: p.tx}
 }
 
 func (p *prover) each(in []*filling, f func(*filling) []*filling) []*filling {
+	if len(in) == 1 {
+		out := f(in[0])
+		return out[:min(len(out), p.most)]
+	}
 	var out []*filling
 	for _, x := range in {
 		out = append(out, f(x)...)
@@ -183,23 +188,29 @@ func (p *prover) each(in []*filling, f func(*filling) []*filling) []*filling {
 // token puts a token at a place: one of the session that speaks already, or of
 // each that has one, the youngest first.
 func (p *prover) token(f *filling, b *specs.RequestBind) []*filling {
-	var out []*filling
-	seen := map[string]bool{}
+	type choice struct {
+		holding
+		value *specs.Value
+	}
+	var choices []choice
 	for _, alt := range b.Alts {
-		for i := len(p.w.holds) - 1; i >= 0; i-- {
-			h := p.w.holds[i]
-			if h.kind != alt.Token || f.session != "" && h.id != f.session && p.has(f.session, b) || seen[h.id+"\x00"+h.kind] {
+		for _, h := range slices.Backward(p.w.holds) {
+			known := func(c choice) bool { return c.id == h.id && c.kind == h.kind }
+			if h.kind != alt.Token || f.session != "" && h.id != f.session && p.has(f.session, b) || slices.ContainsFunc(choices, known) {
 				continue
 			}
-			seen[h.id+"\x00"+h.kind] = true
-			g := f.clone()
-			if g.session == "" {
-				g.session = h.id
-				p.facts(g)
-			}
-			g.r.set(b.At, withValue(h.slot, alt.Value))
-			out = append(out, g)
+			choices = append(choices, choice{h, alt.Value})
 		}
+	}
+	out := make([]*filling, len(choices))
+	for i, c := range choices {
+		g := f.branch(i == len(choices)-1)
+		if g.session == "" {
+			g.session = c.id
+			p.facts(g)
+		}
+		g.r.set(b.At, withValue(c.slot, c.value))
+		out[i] = g
 	}
 	return out
 }
@@ -253,7 +264,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 	case specs.FindSession:
 		var out []*filling
 		for i := len(p.w.sessions) - 1; i >= 0; i-- {
-			g := f.clone()
+			g := f.branch(i == 0)
 			g.r.set(b.At, p.w.sessions[i].slot)
 			out = append(out, g)
 		}
@@ -265,18 +276,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 			}
 			return []*filling{f}
 		}
-		var out []*filling
-		for _, r := range p.near(f, t.Record) {
-			g := f.clone()
-			if p.field(g.r, b, t.Role, r) {
-				g.role(t.Role, r)
-				out = append(out, g)
-			}
-			if p.enough(out) {
-				break
-			}
-		}
-		return out
+		return p.records(f, b)
 	case specs.Compare, specs.FindToken:
 	}
 	names := map[string]any{}
@@ -290,6 +290,32 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 		}
 	}
 	return nil
+}
+
+// records fills a place with a field of each record that has it.
+func (p *prover) records(f *filling, b *specs.RequestBind) []*filling {
+	type choice struct {
+		record *session.Record
+		value  any
+	}
+	t := b.Alts[0]
+	var choices []choice
+	for _, r := range p.near(f, t.Record) {
+		if v, ok := p.fieldValue(b, t.Role, r); ok {
+			choices = append(choices, choice{r, v})
+		}
+		if p.most > 0 && len(choices) >= p.most {
+			break // more would only be cut off again, see each
+		}
+	}
+	out := make([]*filling, len(choices))
+	for i, c := range choices {
+		g := f.branch(i == len(choices)-1)
+		g.r.set(b.At, c.value)
+		g.role(t.Role, c.record)
+		out[i] = g
+	}
+	return out
 }
 
 // near returns the records of a kind, those first that the request speaks of
@@ -353,6 +379,15 @@ func refersTo(a, b *session.Record) bool {
 // field writes a record's field at a place; it reports false if the record has
 // none of those that are taken there.
 func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *session.Record) bool {
+	v, ok := p.fieldValue(b, role, rec)
+	if ok {
+		r.set(b.At, v)
+	}
+	return ok
+}
+
+// fieldValue is what field writes.
+func (p *prover) fieldValue(b *specs.RequestBind, role string, rec *session.Record) (any, bool) {
 	for _, alt := range b.Alts {
 		if alt.Kind != specs.FindRecord {
 			continue
@@ -363,24 +398,21 @@ func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *sessi
 		if rec.KeyMade && alt.Field == rec.Kind.Key {
 			// The server made another: what its answer said.
 			if s := p.told(rec); s != nil && alt.Value.Whole() != nil && len(alt.Value.Whole().Codecs) == 0 {
-				r.set(b.At, s)
-				return true
+				return s, true
 			}
 			continue
 		}
 		if v, ok := plainField(alt.Value, role, rec); ok {
-			r.set(b.At, v)
-			return true
+			return v, true
 		}
 		if v, ok := p.w.shadow.machine.Value(alt.Value, map[string]any{role: rec}, p.at()); ok {
 			if _, refers := v.(*session.Record); refers {
 				v = rec.Fields[alt.Field] // the key of another record
 			}
-			r.set(b.At, v)
-			return true
+			return v, true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // told is the slot of a record that a step made and whose key the answer told, or
@@ -436,7 +468,7 @@ func plainField(v *specs.Value, role string, rec *session.Record) (any, bool) {
 // may fills a place that need not be there: as it would have to be if it is,
 // and not at all.
 func (p *prover) may(f *filling, b *specs.RequestBind) []*filling {
-	without := f.clone()
+	without := f.branch(len(b.Alts) == 0)
 	without.r.drop(b.At)
 	out := []*filling{without}
 	if len(b.Alts) == 0 {

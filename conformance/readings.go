@@ -13,14 +13,14 @@ import (
 // and over, in one state after another. What was read is never changed.
 type readings struct {
 	requests map[reading]*wire.Incoming
-	// Many requests differ in their body alone, or have the same one.
-	heads  map[reading]*session.Request
+	// What many requests have in common: their header fields, and a body.
+	fields map[string]*session.Request
 	bodies map[reading]*wire.Body
 	words  words // of the last request, to be overwritten
 }
 
-// reading tells requests apart, or parts of them: by the operation, the media type
-// of the body, and what they say.
+// reading tells requests apart, or their bodies: by the operation, the media type of
+// the body, and what they say.
 type reading struct {
 	op    *wire.Operation
 	media *specs.Media
@@ -28,7 +28,7 @@ type reading struct {
 }
 
 func newReadings() *readings {
-	return &readings{requests: map[reading]*wire.Incoming{}, heads: map[reading]*session.Request{}, bodies: map[reading]*wire.Body{}}
+	return &readings{requests: map[reading]*wire.Incoming{}, fields: map[string]*session.Request{}, bodies: map[reading]*wire.Body{}}
 }
 
 // incoming is the request as the server will read it: what build gives, without
@@ -38,8 +38,11 @@ func (r *request) incoming(to address, f filler, known *readings) (*wire.Incomin
 	if known != nil {
 		return known.read(r, to, f)
 	}
-	q, err := r.head(to, f)
-	if err != nil {
+	q := &session.Request{}
+	if err := r.readFields(q, f); err != nil {
+		return nil, err
+	}
+	if err := r.readTarget(q, to, f); err != nil {
 		return nil, err
 	}
 	b, err := r.readBody(f)
@@ -52,7 +55,9 @@ func (r *request) incoming(to address, f filler, known *readings) (*wire.Incomin
 func (k *readings) read(r *request, to address, f filler) (*wire.Incoming, error) {
 	w := &k.words
 	w.b, w.fill, w.err = w.b[:0], f, nil
-	w.head(r)
+	w.target(r)
+	fieldsAt := len(w.b)
+	w.fields(r)
 	typeAt := len(w.b)
 	w.text(r.contentTyped())
 	bodyAt := len(w.b)
@@ -63,25 +68,29 @@ func (k *readings) read(r *request, to address, f filler) (*wire.Incoming, error
 	if in := k.requests[reading{r.op, r.media, string(w.b)}]; in != nil {
 		return in, nil
 	}
-	head := k.heads[reading{r.op, r.media, string(w.b[:bodyAt])}]
-	if head == nil {
-		var err error
-		if head, err = r.head(to, f); err != nil {
+	says := string(w.b)
+	fields := k.fields[says[fieldsAt:bodyAt]]
+	if fields == nil {
+		fields = &session.Request{}
+		if err := r.readFields(fields, f); err != nil {
 			return nil, err
 		}
-		k.heads[reading{r.op, r.media, string(w.b[:bodyAt])}] = head
+		k.fields[says[fieldsAt:bodyAt]] = fields
 	}
-	body := k.bodies[reading{r.op, r.media, string(w.b[typeAt:])}]
+	body := k.bodies[reading{r.op, r.media, says[typeAt:]}]
 	if body == nil {
 		var err error
 		if body, err = r.readBody(f); err != nil {
 			return nil, err
 		}
-		k.bodies[reading{r.op, r.media, string(w.b[typeAt:])}] = body
+		k.bodies[reading{r.op, r.media, says[typeAt:]}] = body
 	}
-	q := *head
+	q := *fields
+	if err := r.readTarget(&q, to, f); err != nil {
+		return nil, err
+	}
 	in := r.op.Take(&q, q.Header["Accept"], body, nil)
-	k.requests[reading{r.op, r.media, string(w.b)}] = in
+	k.requests[reading{r.op, r.media, says}] = in
 	return in, nil
 }
 
@@ -98,9 +107,22 @@ func (r *request) readBody(f filler) (*wire.Body, error) {
 	return r.op.ReadBody(list, raw, codec.DefaultLimits()), nil
 }
 
-// head is all of a request but its body, as the server will read it.
-func (r *request) head(to address, f filler) (*session.Request, error) {
-	q := &session.Request{Method: r.op.Op.Method, Base: to.root + to.base}
+// readFields reads the header fields of a request as the server will.
+func (r *request) readFields(q *session.Request, f filler) error {
+	h, err := r.headers(f)
+	if err != nil {
+		return err
+	}
+	if typ := r.contentTyped(); typ != "" {
+		h["Content-Type"] = []string{typ}
+	}
+	wire.Fields(q, h)
+	return nil
+}
+
+// readTarget reads method, path and query of a request as the server will.
+func (r *request) readTarget(q *session.Request, to address, f filler) error {
+	q.Method, q.Base = r.op.Op.Method, to.root+to.base
 	if r.method != "" {
 		q.Method = r.method
 	}
@@ -113,29 +135,21 @@ func (r *request) head(to address, f filler) (*session.Request, error) {
 	for name, v := range r.path {
 		t, err := fillText(v, f)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		q.PathParams[name] = t
+	}
+	if len(r.query) > 0 {
+		q.Query = make(map[string][]string, len(r.query))
 	}
 	for _, n := range r.query {
 		t, err := fillText(n.value, f)
 		if err != nil {
-			return nil, err
-		}
-		if q.Query == nil {
-			q.Query = make(map[string][]string, len(r.query))
+			return err
 		}
 		if n.name != "" {
 			q.Query[n.name] = append(q.Query[n.name], t)
 		}
 	}
-	h, err := r.headers(f)
-	if err != nil {
-		return nil, err
-	}
-	if typ := r.contentTyped(); typ != "" {
-		h["Content-Type"] = []string{typ}
-	}
-	wire.Fields(q, h)
-	return q, nil
+	return nil
 }

@@ -423,6 +423,8 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 // the same each time.
 const boundary = "conform-5f1d0c7b9a"
 
+const multipartForm = "multipart/form-data"
+
 // encode writes the body; typ is the Content-Type, or "".
 func (r *request) encode(f filler) (raw []byte, typ string, err error) {
 	typ = r.contentTyped()
@@ -448,8 +450,8 @@ func (r *request) contentTyped() string {
 	case r.contentType != nil:
 		typ = *r.contentType
 	case r.raw == nil && !r.hasBody() || r.media == nil:
-	case r.raw == nil && r.media.Type == "multipart/form-data":
-		typ = r.media.Type + "; boundary=" + boundary
+	case r.raw == nil && r.media.Type == multipartForm:
+		typ = multipartForm + "; boundary=" + boundary
 	default:
 		typ = r.media.Type
 	}
@@ -460,7 +462,7 @@ func (r *request) contentTyped() string {
 }
 
 func encodeBody(typ string, x any, m *specs.Media) ([]byte, error) {
-	if typ != "multipart/form-data" {
+	if typ != multipartForm {
 		return wire.Encode(typ, x, m.Schema)
 	}
 	var b bytes.Buffer
