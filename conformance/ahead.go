@@ -38,8 +38,8 @@ func CanRunAhead(t *Target) bool {
 	return t.Control != "" && t.Capabilities.Worlds && b.WrongPasswords == 0 && b.Sessions == 0 && b.RequestsPerSecond == 0
 }
 
-// NewAhead begins to carry cases out, in their order and as many at once as
-// there are runners. When ctx ends, those under way clean up, and no other
+// NewAhead begins to carry cases out, roughly in their order and as many at once as
+// there are runners: those that begin alike follow each other. When ctx ends, those under way clean up, and no other
 // begins.
 func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners int) (*Ahead, error) {
 	if !CanRunAhead(p.Target) {
@@ -60,21 +60,26 @@ func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners in
 // AheadWith is NewAhead with the runners given. They are the Ahead's from then on.
 func AheadWith(ctx context.Context, cases []*Case, runners []CaseRunner) *Ahead {
 	a := &Ahead{runners: runners, verdicts: make(map[*Case]chan Verdict, len(cases)), ended: make(chan struct{})}
-	turn := make(chan *Case, len(cases))
 	for _, c := range cases {
-		turn <- c
 		a.verdicts[c] = make(chan Verdict, 1)
+	}
+	all := batches(cases, len(runners))
+	turn := make(chan []*Case, len(all))
+	for _, batch := range all {
+		turn <- batch
 	}
 	close(turn)
 	ctx, a.cancel = context.WithCancel(ctx)
 	var working sync.WaitGroup
 	for _, r := range a.runners {
 		working.Go(func() {
-			for c := range turn {
-				if ctx.Err() != nil {
-					return
+			for batch := range turn {
+				for _, c := range batch {
+					if ctx.Err() != nil {
+						return
+					}
+					a.verdicts[c] <- r.Run(ctx, c)
 				}
-				a.verdicts[c] <- r.Run(ctx, c)
 			}
 		})
 	}

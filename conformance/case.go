@@ -19,8 +19,9 @@ type Case struct {
 
 	steps []*step
 	// stems number what is done up to each step but the last, where others do the same
-	// and it is worth keeping; 0: it is not.
+	// and it is worth keeping; 0: it is not. root is what they begin with: settings.
 	stems    []int
+	root     int
 	settings map[string]any // over the target's
 	links    []link
 	// reads are the exchanges whose answers are compared with each other.

@@ -177,6 +177,11 @@ const userAgent = "mockauth-conform"
 //
 // The target's Headers are added where the request has none of that name.
 func (c *Client) Do(ctx context.Context, r *http.Request) (*Reply, error) {
+	return c.do(ctx, r, instructions{})
+}
+
+// do is Do with what is asked of a mock of ours beside.
+func (c *Client) do(ctx context.Context, r *http.Request, asks instructions) (*Reply, error) {
 	if err := c.allowed.refuse(r); err != nil {
 		return nil, err
 	}
@@ -184,7 +189,7 @@ func (c *Client) Do(ctx context.Context, r *http.Request) (*Reply, error) {
 		return nil, &ExchangeError{Fault: FaultCanceled, Host: r.URL.Host, Err: err}
 	}
 	c.count.Add(1)
-	return c.exchange(ctx, r)
+	return c.exchange(ctx, r, asks)
 }
 
 // stage is how far an exchange came.
@@ -199,7 +204,7 @@ const (
 	stageBody // the answer has begun
 )
 
-func (c *Client) exchange(parent context.Context, in *http.Request) (*Reply, error) {
+func (c *Client) exchange(parent context.Context, in *http.Request, asks instructions) (*Reply, error) {
 	ctx, cancel := context.WithTimeout(parent, c.timeout)
 	defer cancel()
 	var at atomic.Int32
@@ -229,6 +234,7 @@ func (c *Client) exchange(parent context.Context, in *http.Request) (*Reply, err
 	if _, given := r.Header["User-Agent"]; !given {
 		r.Header["User-Agent"] = []string{userAgent}
 	}
+	asks.write(r.Header)
 	start := time.Now()
 	failed := func(err error) error {
 		return c.explain(parent, r, stage(at.Load()), time.Since(start), err)

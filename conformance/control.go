@@ -79,6 +79,33 @@ func (c *Control) NewWorld(ctx context.Context, name string) (*World, error) {
 	return &World{Name: out.Name, URL: u, Control: &Control{client: c.client, base: &at, system: c.system}}, nil
 }
 
+// Header fields by which a request asks a mock of ours to let time go by before it,
+// and to keep the world after it, see mockserver.AdvanceField.
+const (
+	advanceField = "Mockauth-Advance"
+	keepField    = "Mockauth-Keep"
+)
+
+// instructions are what a request asks a mock for beside its answer.
+type instructions struct {
+	advance time.Duration // 0: nothing
+	keep    string        // "": nothing
+}
+
+// write adds them to a header that is sent.
+func (i instructions) write(h http.Header) {
+	if i.advance != 0 {
+		h[advanceField] = []string{i.advance.String()}
+	}
+	if i.keep != "" {
+		h[keepField] = []string{i.keep}
+	}
+}
+
+// obeys reports whether the mock does what a request asks it for: not one whose
+// control API is guarded.
+func (c *Control) obeys() bool { return c.client.target.ControlToken == "" && c.apart() == nil }
+
 // apart is the control API's own URL if it is on a port of its own, else nil.
 func (c *Control) apart() *url.URL {
 	if place(c.base) != place(c.client.target.URL) {
@@ -128,11 +155,6 @@ func (c *Control) Reset(ctx context.Context, at time.Time, profile string, setti
 		in["settings"] = map[string]any{c.system: set}
 	}
 	return c.call(ctx, http.MethodPost, "/reset", in, nil)
-}
-
-// Keep keeps the world as it is now, for turns that begin with it.
-func (c *Control) Keep(ctx context.Context, name string) error {
-	return c.call(ctx, http.MethodPost, "/checkpoints", map[string]any{"name": name}, nil)
 }
 
 // Set changes settings of the system in this world; a profile that is not "" is
@@ -228,7 +250,7 @@ func (c *Control) call(ctx context.Context, method, path string, in, out any) er
 	if err := c.client.allowed.refuse(r); err != nil {
 		return err
 	}
-	reply, err := c.client.exchange(ctx, r)
+	reply, err := c.client.exchange(ctx, r, instructions{})
 	if err != nil {
 		return err
 	}

@@ -120,7 +120,7 @@ func ours(ctx context.Context, c *Control) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	reply, err := c.client.exchange(short, r)
+	reply, err := c.client.exchange(short, r, instructions{})
 	if err != nil {
 		return false, ctx.Err()
 	}

@@ -44,9 +44,8 @@ type Runner struct {
 	waited    time.Duration
 	prefix    string // of the names of worlds
 	worlds    int
-	scenes    [2]scene // see enter
-	whole     bool     // each case is carried out from its beginning
-	profile   string   // that a world is given, and its settings
+	scene     scene  // see enter
+	profile   string // that a world is given, and its settings
 	settings  map[string]any
 	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
@@ -140,7 +139,7 @@ type run struct {
 	// answers are those of all steps, for cases that compare them.
 	answers []*answer
 	done    int             // steps that a stem has carried out
-	late    bool            // a stem may yet be kept
+	advance time.Duration   // that the next request asks the mock to let go by
 	opened  map[string]bool // sessions that were registered
 	before  int             // sessions that were opened before this case
 	// moved: the last request changed what lives.
@@ -268,9 +267,6 @@ func (x *run) steps(ctx context.Context) {
 		if !x.step(ctx, i, st, last) {
 			return
 		}
-		if !last {
-			x.keepStem(ctx, i+1)
-		}
 	}
 }
 
@@ -301,12 +297,17 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 		x.v.Status, x.v.Why = NotTestable, why
 		return false
 	}
+	asks := instructions{advance: x.advance}
+	x.advance = 0
+	if !last {
+		asks.keep = x.keepAs(i + 1)
+	}
 	var reply *Reply
 	accepted := 1
 	if st.parallel {
 		reply, accepted, err = x.race(ctx, st, out)
 	} else {
-		reply, err = x.r.client.Do(ctx, out.http)
+		reply, err = x.r.client.do(ctx, out.http, asks)
 	}
 	if err != nil {
 		said := x.r.mask.Text(err.Error())
@@ -322,6 +323,10 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	if x.world != nil && reply.Header.Get("Mockauth-Outcome") == noWorld {
 		x.sent = append(x.sent, sent{root: x.shadow.to.root, st: st, out: out, reply: reply})
 		x.v.Status, x.v.Why = NotTestable, "the world of the case is gone: the mock was started again, or somebody deleted the world or what was kept of it"
+		return false
+	}
+	if asks.advance > 0 && reply.Header.Get(advanceField) == "" {
+		x.v.Status, x.v.Why = NotTestable, "the mock let no time go by: it is another version than this program, or something between them takes the header field "+advanceField+" away"
 		return false
 	}
 	c, went := x.judge(st, out, reply, last)
@@ -351,6 +356,9 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	default:
 		x.v.Status, x.v.Why = NotTestable, x.r.mask.Text(otherwise(st, c.out))
 	}
+	if went && asks.keep != "" {
+		x.keepStem(i+1, asks.keep, reply)
+	}
 	return went
 }
 
@@ -375,6 +383,8 @@ func (x *run) wait(ctx context.Context, st *step) error {
 	}
 	if d > 0 {
 		switch {
+		case x.world != nil && !st.parallel && x.r.control.obeys():
+			x.advance = d
 		case x.world != nil:
 			if _, err := x.world.Control.Advance(ctx, d); err != nil {
 				return err
@@ -548,7 +558,7 @@ func (x *run) verdict(out []Mismatch) {
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
 		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
-		if x.v.Status != Passed || x.late {
+		if x.v.Status != Passed {
 			x.r.Leave(ctx) // what got no answer may still happen in it
 		}
 		return

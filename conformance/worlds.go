@@ -25,41 +25,35 @@ type scene struct {
 	settings map[string]any
 	turn     int
 	kept     map[int]*kept // by the number of the stem
-	full     bool          // nothing more is kept
-}
-
-// scene is that of cases without settings, or of the others.
-func (r *Runner) scene(settings map[string]any) *scene {
-	if len(settings) > 0 {
-		return &r.scenes[1]
-	}
-	return &r.scenes[0]
+	named    int           // how many names of stems were given out
+	forgets  bool          // the mock keeps nothing
 }
 
 // enter gives a case a world: the clock stands at an instant, which makes every
 // time exact, and the case's settings are in force over the target's. If the world
 // keeps a stem of the case, it is as after that, which is returned.
 func (r *Runner) enter(ctx context.Context, c *Case, at time.Time) (*World, *kept, error) {
-	s := r.scene(c.settings)
+	s := &r.scene
 	if s.world == nil {
-		if err := r.makeWorld(ctx, s); err != nil {
+		if err := r.makeWorld(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
 	s.turn++
 	if k := s.stem(c); k != nil {
+		k.used = s.turn
 		return s.world.turnedTo(strconv.Itoa(s.turn) + "~" + k.name), k, nil
 	}
 	if !s.begun || settingsText(s.settings) != settingsText(c.settings) {
-		if err := r.begin(ctx, s, at, c.settings); err != nil {
+		if err := r.begin(ctx, at, c.settings); err != nil {
 			return nil, nil, err
 		}
 	}
 	return s.world.turnedTo(strconv.Itoa(s.turn)), nil, nil
 }
 
-// begin says how the world of a scene begins at each turn.
-func (r *Runner) begin(ctx context.Context, s *scene, at time.Time, settings map[string]any) error {
+// begin says how the world begins at each turn.
+func (r *Runner) begin(ctx context.Context, at time.Time, settings map[string]any) error {
 	set := maps.Clone(r.settings)
 	if len(settings) > 0 {
 		if set == nil {
@@ -67,14 +61,14 @@ func (r *Runner) begin(ctx context.Context, s *scene, at time.Time, settings map
 		}
 		maps.Copy(set, settings)
 	}
-	err := s.world.Control.Reset(ctx, at, r.profile, set)
-	s.begun, s.settings = err == nil, settings
+	err := r.scene.world.Control.Reset(ctx, at, r.profile, set)
+	r.scene.begun, r.scene.settings = err == nil, settings
 	return err
 }
 
-// makeWorld makes the world of a scene. It waits for the answer also if ctx ends
+// makeWorld makes the runner's world. It waits for the answer also if ctx ends
 // meanwhile: a world whose name did not arrive would stay.
-func (r *Runner) makeWorld(ctx context.Context, s *scene) error {
+func (r *Runner) makeWorld(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -82,25 +76,22 @@ func (r *Runner) makeWorld(ctx context.Context, s *scene) error {
 	defer cancel()
 	r.worlds++
 	w, err := r.control.NewWorld(whole, r.prefix+"-"+strconv.Itoa(r.worlds))
-	*s = scene{world: w}
+	r.scene = scene{world: w}
 	return err
 }
 
-// Leave ends the runner's worlds in a mock, if it has some; a case that follows
-// makes others. Close does it, too.
+// Leave ends the runner's world in a mock, if it has one; a case that follows makes
+// another. Close does it, too.
 func (r *Runner) Leave(ctx context.Context) {
-	for i := range r.scenes {
-		s := &r.scenes[i]
-		if s.world == nil {
-			continue
-		}
-		err := r.control.DeleteWorld(ctx, s.world.Name)
-		var refused *ControlError
-		if err != nil && !(errors.As(err, &refused) && refused.Status == http.StatusNotFound) {
-			r.used.Left++
-		}
-		*s = scene{}
+	if r.scene.world == nil {
+		return
 	}
+	err := r.control.DeleteWorld(ctx, r.scene.world.Name)
+	var refused *ControlError
+	if err != nil && !(errors.As(err, &refused) && refused.Status == http.StatusNotFound) {
+		r.used.Left++
+	}
+	r.scene = scene{}
 }
 
 // turnedTo is the world at one of its turns.

@@ -48,7 +48,7 @@ func (w *World) Keep(name string) error {
 
 func (w *World) keep(name string) (*checkpoint, error) {
 	if !worldName.MatchString(name) {
-		return nil, fmt.Errorf("a checkpoint cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
+		return nil, badCheckpoint(name)
 	}
 	p := w.asItIs()
 	w.mu.Lock()
@@ -70,6 +70,10 @@ func (w *World) keep(name string) (*checkpoint, error) {
 	}
 	w.checkpoints[name] = p
 	return p, nil
+}
+
+func badCheckpoint(name string) error {
+	return fmt.Errorf("a checkpoint cannot be called %q; use a-z, 0-9 and -, at most 63 characters", name)
 }
 
 // asItIs is a checkpoint of now.

@@ -42,6 +42,7 @@ type exchange struct {
 	watch   *watch   // nil: nobody observes
 	in      *wire.Incoming
 	tx      session.Tx // while it is decided
+	keepAs  string     // the checkpoint that is made of what it leads to; "": none
 	trouble trouble
 }
 
@@ -124,6 +125,9 @@ func (x *exchange) respond(decide func() *answer) {
 	defer x.leave()
 	if !x.arrive() {
 		decide = x.nobody
+	}
+	if x.keepAs != "" {
+		decide = x.keeping(decide)
 	}
 	x.deliver(x.decided(decide))
 }
@@ -327,8 +331,8 @@ func problemDocument(status int, reason, why string, violations []session.Violat
 }
 
 // problem writes a problem document outside of any exchange.
-func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why string, violations []session.Violation) {
-	body, _ := json.Marshal(problemDocument(status, reason, why, violations))
+func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why string) {
+	body, _ := json.Marshal(problemDocument(status, reason, why, nil))
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

@@ -488,19 +488,22 @@ const NoWorld = "world.missing"
 func noWorld(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Mockauth-Outcome", NoWorld)
 	why := err.Error()
-	problem(w, r, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".", nil)
+	problem(w, r, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".")
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {
 	if path == AdminPath || strings.HasPrefix(path, AdminPath+"/") {
 		if s.config.adminApart {
-			problem(w, r, http.StatusNotFound, "request.path", "The control API is on another port of this server.", nil)
+			problem(w, r, http.StatusNotFound, "request.path", "The control API is on another port of this server.")
 			return
 		}
 		s.serveAdmin(w, r, world, prefix)
 		return
 	}
 	x := &exchange{server: s, world: world, w: w, r: r, prefix: prefix, path: collapse(path), started: time.Now()}
+	if instructed(r) && !x.obey() {
+		return
+	}
 	x.serve()
 }
 
@@ -515,7 +518,7 @@ func (s *Server) Admin() http.Handler {
 		case path == AdminPath || strings.HasPrefix(path, AdminPath+"/"):
 			s.serveAdmin(w, r, world, prefix)
 		default:
-			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("Only the control API is on this port; GET %s/systems lists what is served, and where.", AdminPath), nil)
+			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("Only the control API is on this port; GET %s/systems lists what is served, and where.", AdminPath))
 		}
 	})
 }

@@ -235,16 +235,9 @@ func (a *api) routes() map[string]http.HandlerFunc {
 
 func (a *api) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A page of any origin may call a system; the control API hands out every
-		// secret, so browsers are kept away from it unless they run on this host.
-		if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Sec-Fetch-Site") != "same-origin" && r.Header.Get("Sec-Fetch-Site") != "none" {
-			if a.token == "" {
-				refuse(w, http.StatusForbidden, "The control API does not answer pages of another origin; call it from the test, not from the page.")
-				return
-			}
-		}
-		if a.token == "" && !local(r.Host) {
-			refuse(w, http.StatusForbidden, "The control API answers to an address or to localhost; with another host name, start with --admin-token.")
+		// The token alone says who may call, also for a page.
+		if why := Barred(r); why != "" && a.token == "" {
+			refuse(w, http.StatusForbidden, why)
 			return
 		}
 		if a.token != "" && r.URL.Path != "/health" {
@@ -257,6 +250,20 @@ func (a *api) guard(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// Barred says why a request may not control a mock that wants no token, or "". A
+// page of any origin may call a system; the control API hands out every secret, so
+// browsers are kept away from it unless they run on this host.
+func Barred(r *http.Request) string {
+	site := r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case r.Header.Get("Origin") != "" && site != "same-origin" && site != "none":
+		return "The control API does not answer pages of another origin; call it from the test, not from the page."
+	case !local(r.Host):
+		return "The control API answers to an address or to localhost; with another host name, start with --admin-token."
+	}
+	return ""
 }
 
 // local reports whether a Host is an address, a localhost name, or the name of a
