@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mockauth/mockauth/internal/schema"
+	"github.com/mockauth/mockauth/internal/secret"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/wire"
 	"github.com/mockauth/mockauth/specs"
@@ -359,19 +360,21 @@ func (x *exchange) discreet(a *answer) {
 }
 
 // speakable are the secrets of the exchange that may stand in what is said of a
-// refusal. No form of a secret is shorter than itself, and reading what is written
-// in other letters does not make twice of it, so a long token need not be looked for
-// in a short sentence.
+// refusal.
 func (x *exchange) speakable(a *answer) []string {
-	said := len(a.why)
+	said := []secret.Sentence{secret.NewSentence(a.why)}
 	if p := a.problem; p != nil {
-		said = max(said, len(p.Detail))
+		if p.Detail != a.why {
+			said = append(said, secret.NewSentence(p.Detail))
+		}
 		for _, v := range p.Violations {
-			said = max(said, len(v.Where), len(v.Pointer), len(v.Message))
+			said = append(said, secret.NewSentence(v.Where), secret.NewSentence(v.Pointer), secret.NewSentence(v.Message))
 		}
 	}
 	secrets := append(x.world.server.secretNames(x.system).of(x.r.URL.RequestURI(), x.r.Header), x.secrets...)
-	return slices.DeleteFunc(secrets, func(s string) bool { return len(s) > 2*said })
+	return slices.DeleteFunc(secrets, func(s string) bool {
+		return !slices.ContainsFunc(said, func(t secret.Sentence) bool { return t.May(s) })
+	})
 }
 
 // hasBody reports whether an answer of its status has a body.

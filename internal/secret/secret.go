@@ -61,12 +61,68 @@ func Forms(s string) []string {
 // most tokens are made of such characters alone (RFC 3986, section 2.3).
 func bare(s string) bool {
 	for i := range len(s) {
-		c := s[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~') {
+		if !isBare(s[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+func isBare(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~'
+}
+
+// Sentence is a text of which it is asked whether secrets may stand in it. Most of
+// what is said of a refusal has none of those that were sent, and making all forms
+// of each costs more than looking whether it could.
+type Sentence struct {
+	text    string
+	escaped bool // something may be said in other letters, see Escaped
+	word    int  // length of the longest run of characters of bare texts, and +
+	path    int  // the same with /
+}
+
+// NewSentence looks at a text.
+func NewSentence(text string) Sentence {
+	s := Sentence{text: text, escaped: strings.ContainsAny(text, `\%&`)}
+	word, path := 0, 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case isBare(c) || c == '+':
+			word, path = word+1, path+1
+		case c == '/':
+			word, path = 0, path+1
+		default:
+			word, path = 0, 0
+		}
+		s.word, s.path = max(s.word, word), max(s.path, path)
+	}
+	return s
+}
+
+// May reports whether the text may hold a form of the secret, as it is or as Escaped
+// reads it; false is certain. No form is shorter than the secret, and what is written
+// in other letters is not twice as long when it is read.
+func (s Sentence) May(secret string) bool {
+	if s.escaped || !printable(secret) {
+		return len(secret) <= 2*len(s.text)
+	}
+	// Where nothing is escaped, it stands there as it is, perhaps with + for a space,
+	// or in base64, which has no / where the secret is bare.
+	room := s.path
+	if bare(secret) {
+		room = s.word
+	}
+	return shortest(len(secret)) <= room || strings.Contains(s.text, secret) ||
+		strings.Contains(secret, " ") && strings.Contains(s.text, strings.ReplaceAll(secret, " ", "+"))
+}
+
+// shortest is how long the forms of a secret in base64 are at least, see within.
+func shortest(secret int) int { return secret*4/3 - 1 }
+
+// printable reports whether a text is of ASCII without control characters.
+func printable(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
 
 // inBothAlphabets appends a text in base64url, and the same in base64 where that

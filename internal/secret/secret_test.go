@@ -39,6 +39,42 @@ func TestATokenOfBareCharactersIsSpeltAsItIsAndInBase64(t *testing.T) {
 	}
 }
 
+// What cannot stand in a sentence is not looked for there, so each form must be
+// found possible, whatever stands around it.
+func TestASentenceMayHoldEachFormOfASecret(t *testing.T) {
+	t.Parallel()
+	for _, letters := range []string{"abcxyzABCXYZ0189-_.~", "az09 /+?>=&\"'<%", "aé\x00\xff/ \\\n"} {
+		for n := range 500 {
+			b := make([]byte, 1+n%110)
+			for i := range b {
+				b[i] = letters[(n*n+i*i*7+i*n/3)%len(letters)]
+			}
+			s := string(b)
+			for _, f := range secret.Forms(s) {
+				for _, text := range []string{f, "The login \"" + f + "\" of it", "a" + f, "/" + f + "/"} {
+					if !secret.NewSentence(text).May(s) {
+						t.Fatalf("%q is a form of %q, and not found possible in %q", f, s, text)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestASentenceHoldsNoSecretThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	for text, s := range map[string]string{
+		"The token is not known; POST /a/path/that/is/long.": "abcdefghijk",
+		"Nobody has this login.":                             "Basic am9objpkb2U=",
+		"":                                                   "xy",
+		"10% of it":                                          "a-secret-of-more-than-that",
+	} {
+		if secret.NewSentence(text).May(s) {
+			t.Errorf("%q may hold %q", text, s)
+		}
+	}
+}
+
 func TestEscapedReadsWhatAPieceSays(t *testing.T) {
 	t.Parallel()
 	hides := func(said string) bool { return strings.Contains(said, "secret") }
