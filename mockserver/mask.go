@@ -102,11 +102,14 @@ func notWord(r rune) bool { return !isWord(r) }
 const wordMarks = "/+~._-"
 
 // text masks a text.
-func (m *masker) text(s string) string {
+func (m *masker) text(s string) string { return m.escaped(s, true) }
+
+// escaped masks a text; short says whether the short secrets as well.
+func (m *masker) escaped(s string, short bool) string {
 	if s == "" {
 		return s
 	}
-	return secret.Escaped(m.plain(s), masked, func(said string) bool { return m.plain(said) != said })
+	return secret.Escaped(m.plain(s, short), masked, func(said string) bool { return m.plain(said, short) != said })
 }
 
 // sentence masks one of our own sentences. A short secret may be a word of it
@@ -114,29 +117,14 @@ func (m *masker) text(s string) string {
 // quoted.
 func (m *masker) sentence(s string) string {
 	parts := strings.Split(s, `"`)
-	words := m.wordless()
 	for i, p := range parts {
-		if i%2 == 0 {
-			parts[i] = words.text(p)
-		} else {
-			parts[i] = m.text(p)
-		}
+		parts[i] = m.escaped(p, i%2 == 1)
 	}
 	return strings.Join(parts, `"`)
 }
 
-// wordless is the masker without short secrets.
-func (m *masker) wordless() *masker {
-	if m == nil {
-		return nil
-	}
-	c := *m
-	c.short, c.next = nil, m.next.wordless()
-	return &c
-}
-
 // plain masks what stands in the text as it is.
-func (m *masker) plain(s string) string {
+func (m *masker) plain(s string, short bool) string {
 	for x := m; x != nil; x = x.next {
 		s = x.long.replace(s)
 	}
@@ -152,7 +140,7 @@ func (m *masker) plain(s string) string {
 		if j := strings.IndexFunc(s[from:], notWord); j >= 0 {
 			at = from + j
 		}
-		if w := m.word(s[from:at], wordMarks); w != s[from:at] {
+		if w := m.word(s[from:at], wordMarks, short); w != s[from:at] {
 			b.WriteString(s[written:from])
 			b.WriteString(w)
 			written = at
@@ -166,8 +154,8 @@ func (m *masker) plain(s string) string {
 
 // word masks a word, or the parts of it that are secrets: a path is one word by
 // its letters, and so is the end of a sentence.
-func (m *masker) word(w, marks string) string {
-	if m.hides(w) {
+func (m *masker) word(w, marks string, short bool) string {
+	if m.hides(w, short) {
 		return masked
 	}
 	for i := range marks {
@@ -176,15 +164,15 @@ func (m *masker) word(w, marks string) string {
 		}
 		parts := strings.Split(w, marks[i:i+1])
 		for j, p := range parts {
-			parts[j] = m.word(p, marks[i+1:])
+			parts[j] = m.word(p, marks[i+1:], short)
 		}
 		return strings.Join(parts, marks[i:i+1])
 	}
 	return w
 }
 
-func (m *masker) hides(w string) bool {
-	for x := m; x != nil; x = x.next {
+func (m *masker) hides(w string, short bool) bool {
+	for x := m; x != nil && short; x = x.next {
 		if x.short[w] {
 			return true
 		}

@@ -153,15 +153,15 @@ func (r *router) find(escaped string) ([]*endpoint, map[string]string) {
 			return e, nil
 		}
 	}
-	segs := strings.Split(escaped, "/")
-	if len(segs) > 64 {
+	segments := 1 + strings.Count(escaped, "/")
+	if segments > 64 {
 		return nil, nil
 	}
-	last := segs[len(segs)-1]
-	for i := len(segs) - 1; i >= 1; i-- {
-		prefix := strings.Join(segs[:i], "/")
+	last := escaped[strings.LastIndexByte(escaped, '/')+1:]
+	for i := strings.LastIndexByte(escaped, '/'); i >= 0; i = strings.LastIndexByte(escaped[:i], '/') {
+		prefix := escaped[:i]
 		for _, l := range []string{last, ""} {
-			t := r.buckets[bucket{len(segs), prefix, l}]
+			t := r.buckets[bucket{segments, prefix, l}]
 			if t == nil {
 				continue
 			}
