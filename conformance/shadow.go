@@ -277,13 +277,17 @@ func (s *shadow) play(st *step) (*predicted, error) {
 
 // remember keeps what a decision made, for the slots of later steps.
 func (s *shadow) remember(d *session.Decision) {
-	m := made{tokens: map[string][]*session.Token{}, records: map[string]*session.Record{}}
-	tokens, sessions := d.Told()
-	m.sessions = sessions
+	var m made
+	var tokens []*session.Token
+	tokens, m.sessions = d.Told()
+	if len(tokens) > 0 {
+		m.tokens = make(map[string][]*session.Token, len(tokens))
+	}
 	for _, t := range tokens {
 		m.tokens[t.Kind.Name] = append(m.tokens[t.Kind.Name], t)
 	}
-	if d.Failure == nil {
+	if d.Failure == nil && len(d.Op.Creates) > 0 {
+		m.records = make(map[string]*session.Record, len(d.Op.Creates))
 		for _, c := range d.Op.Creates {
 			if r, ok := d.Role(c.As).(*session.Record); ok {
 				m.records[c.As] = r

@@ -44,14 +44,20 @@ func (c *Contract) Reasons() []string {
 // ReasonPrefixes is where the answer of a reason is looked up, in order: of
 // a.b.c under a.b.c, a.b, a and *.
 func ReasonPrefixes(reason string) []string {
-	out := make([]string, 1, strings.Count(reason, ".")+2)
-	out[0] = reason
-	for {
-		i := strings.LastIndexByte(reason, '.')
-		if i < 0 {
-			return append(out, "*")
-		}
-		reason = reason[:i]
+	out := make([]string, 0, strings.Count(reason, ".")+2)
+	for ; reason != ""; reason = WiderReason(reason) {
 		out = append(out, reason)
 	}
+	return out
+}
+
+// WiderReason is the next of ReasonPrefixes after one of them, or "".
+func WiderReason(reason string) string {
+	if reason == "*" {
+		return ""
+	}
+	if i := strings.LastIndexByte(reason, '.'); i >= 0 {
+		return reason[:i]
+	}
+	return "*"
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -390,16 +391,16 @@ func sentence(s string) string {
 // that brings an application back is not the way to a token.
 func (d *Decision) issuers(kind, or string) string {
 	c := d.scope.m.Contract
-	var always, atTimes []string
+	var always, atTimes []*specs.Operation
 	for _, op := range c.Operations {
 		for _, i := range op.Issues {
 			if i.Token.Name != kind {
 				continue
 			}
-			if where := op.Method + " " + c.BasePaths[0] + op.Path; i.When == nil {
-				always = append(always, where)
+			if i.When == nil {
+				always = append(always, op)
 			} else {
-				atTimes = append(atTimes, where)
+				atTimes = append(atTimes, op)
 			}
 			break
 		}
@@ -408,9 +409,21 @@ func (d *Decision) issuers(kind, or string) string {
 	if len(from) == 0 {
 		from = atTimes
 	}
-	links := slices.DeleteFunc(slices.Clone(from), func(s string) bool { return !strings.HasPrefix(s, "GET ") })
-	from = append(slices.DeleteFunc(from, func(s string) bool { return strings.HasPrefix(s, "GET ") }), links...)
-	return strings.Join(from[:min(2, len(from))], or)
+	slices.SortStableFunc(from, func(a, b *specs.Operation) int {
+		switch {
+		case (a.Method == http.MethodGet) == (b.Method == http.MethodGet):
+			return 0
+		case b.Method == http.MethodGet:
+			return -1
+		}
+		return 1
+	})
+	var first [2]string
+	n := min(len(first), len(from))
+	for i, op := range from[:n] {
+		first[i] = op.Method + " " + c.BasePaths[0] + op.Path
+	}
+	return strings.Join(first[:n], or)
 }
 
 // where says, as the end of a sentence, which operations hand out a kind.

@@ -37,7 +37,7 @@ func (d *Decision) lookUp() *refusal {
 	levels = append(levels, d.scope.m.Contract.Failures)
 	var out *refusal
 	for _, table := range levels {
-		for _, prefix := range specs.ReasonPrefixes(d.Failure.Reason) {
+		for prefix := d.Failure.Reason; prefix != ""; prefix = specs.WiderReason(prefix) {
 			e := d.entry(table[prefix])
 			if e == nil {
 				continue
@@ -98,7 +98,7 @@ func (d *Decision) ClientError() string {
 	if d.Failure == nil || d.Op == nil {
 		return ""
 	}
-	for _, prefix := range specs.ReasonPrefixes(d.Failure.Reason) {
+	for prefix := d.Failure.Reason; prefix != ""; prefix = specs.WiderReason(prefix) {
 		for _, r := range d.Op.Raises {
 			if r.Reason == prefix {
 				return r.Key

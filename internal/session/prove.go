@@ -86,17 +86,12 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 	_, isText := value.Text(raw)
 	first := b.Alts[0]
 	kind := s.m.Contract.Token(first.Token)
-	refuse := func(k *specs.TokenKind, what, why string) *Failure {
-		return &Failure{Reason: "token." + what + "." + k.Name, Field: b.At.Field(), Token: k, Why: why}
-	}
 	var found *Token
-	var kinds []string
 	formed := ""
 	for _, alt := range b.Alts {
 		if alt.Kind != specs.FindToken {
 			continue
 		}
-		kinds = append(kinds, alt.Token)
 		if !isText || found != nil {
 			continue
 		}
@@ -126,18 +121,18 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		if tolerated(p, reason) {
 			return nil, nil
 		}
-		return nil, refuse(kind, formed, whyStrange(formed, kind.Name, b.At.Describe())+d.again(kind.Name))
+		return nil, refuseToken(b, kind, formed, whyStrange(formed, kind.Name, b.At.Describe())+d.again(kind.Name))
 	}
-	if !slices.Contains(kinds, found.Kind.Name) {
+	if !takes(b, found.Kind.Name) {
 		if tolerated(p, "token.wrong-kind."+kind.Name) {
 			return nil, nil // it counts as none: what it stands for was not asked for
 		}
-		return nil, refuse(kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
+		return nil, refuseToken(b, kind, "wrong-kind", fmt.Sprintf("%s wants a token %q; this is a token %q.", sentence(b.At.Describe()), kind.Name, found.Kind.Name))
 	}
 	k := found.Kind
 	dead := s.dead(found)
 	if dead != "" && !tolerated(p, "token."+dead+"."+k.Name) {
-		f := refuse(k, dead, d.whyDead(found, dead))
+		f := refuseToken(b, k, dead, d.whyDead(found, dead))
 		f.dead = found
 		return nil, f
 	}
@@ -168,6 +163,15 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 		}
 	}
 	return found, nil
+}
+
+func refuseToken(b *specs.RequestBind, k *specs.TokenKind, what, why string) *Failure {
+	return &Failure{Reason: "token." + what + "." + k.Name, Field: b.At.Field(), Token: k, Why: why}
+}
+
+// takes reports whether a place takes a kind of token.
+func takes(b *specs.RequestBind, kind string) bool {
+	return slices.ContainsFunc(b.Alts, func(t *specs.Target) bool { return t.Kind == specs.FindToken && t.Token == kind })
 }
 
 // whyStrange says why a text at a place is no token of a kind that was issued.
@@ -223,25 +227,52 @@ func (d *Decision) whyDead(t *Token, dead string) string {
 type group struct {
 	role, kind string
 	session    bool
-	binds      []*specs.RequestBind
 	secret     bool
+	all        []*specs.RequestBind // of the proof
 }
 
-func (d *Decision) groups(binds []*specs.RequestBind) []group {
-	var out []group
+// binds goes through the bindings of the role.
+func (g *group) binds(yield func(*specs.RequestBind) bool) {
+	for _, b := range g.all {
+		if isGrouped(b) && b.Alts[0].Role == g.role && !yield(b) {
+			return
+		}
+	}
+}
+
+// finder is the binding that its record is found by: the first that is not secret,
+// or the secret if there is nothing else.
+func (g *group) finder() *specs.RequestBind {
+	var first *specs.RequestBind
+	for b := range g.binds {
+		if !b.Alts[0].Secret {
+			return b
+		}
+		if first == nil {
+			first = b
+		}
+	}
+	return first
+}
+
+// isGrouped reports whether a binding finds a record or a session.
+func isGrouped(b *specs.RequestBind) bool {
+	return len(b.Alts) > 0 && (b.Alts[0].Kind == specs.FindRecord || b.Alts[0].Kind == specs.FindSession)
+}
+
+// groups appends the groups of bindings to out.
+func groups(out []group, binds []*specs.RequestBind) []group {
 	for _, b := range binds {
-		if len(b.Alts) == 0 || b.Alts[0].Kind != specs.FindRecord && b.Alts[0].Kind != specs.FindSession {
+		if !isGrouped(b) {
 			continue
 		}
 		t := b.Alts[0]
 		at := slices.IndexFunc(out, func(g group) bool { return g.role == t.Role })
 		if at < 0 {
 			at = len(out)
-			out = append(out, group{role: t.Role, kind: t.Record, session: t.Kind == specs.FindSession})
+			out = append(out, group{role: t.Role, kind: t.Record, session: t.Kind == specs.FindSession, all: binds})
 		}
-		g := &out[at]
-		g.binds = append(g.binds, b)
-		g.secret = g.secret || t.Secret
+		out[at].secret = out[at].secret || t.Secret
 	}
 	// Secrets first: a login answers for the password before it answers for a
 	// tenant that is only named.
@@ -258,9 +289,10 @@ func (d *Decision) groups(binds []*specs.RequestBind) []group {
 }
 
 func (d *Decision) proveRecords(p *specs.Proof, binds []*specs.RequestBind) *Failure {
-	groups := d.groups(binds)
-	for i := range groups {
-		g := &groups[i]
+	var room [4]group
+	list := groups(room[:0], binds)
+	for i := range list {
+		g := &list[i]
 		var f *Failure
 		if g.session {
 			f = d.findSession(g)
@@ -275,7 +307,7 @@ func (d *Decision) proveRecords(p *specs.Proof, binds []*specs.RequestBind) *Fai
 }
 
 func (d *Decision) findSession(g *group) *Failure {
-	b := g.binds[0]
+	b := g.finder()
 	raw, _ := d.scope.req.Value(b.At)
 	x := d.sessionByID(raw)
 	if x == nil {
@@ -347,7 +379,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 	s := d.scope
 	kind := s.m.Contract.Record(g.kind)
 	if known := s.record(g.role); known != nil {
-		for _, b := range g.binds {
+		for b := range g.binds {
 			if d.matches(known, b) {
 				continue
 			}
@@ -358,16 +390,9 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 		}
 		return nil
 	}
-	// The record is found by the first field that is not secret, or by the
-	// secret if there is nothing else. Where several have that field, such as the
-	// tenant, it is the one that has the others, too.
-	finder := g.binds[0]
-	for _, b := range g.binds {
-		if !b.Alts[0].Secret {
-			finder = b
-			break
-		}
-	}
+	// Where several have the finder's field, such as the tenant, it is the one that
+	// has the others, too.
+	finder := g.finder()
 	var r *Record
 	for field, text := range d.candidates(finder) {
 		if r = s.tx.FindRecord(kind, field, text); r != nil {
@@ -396,7 +421,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 		}
 		return &Failure{Reason: "credentials.locked." + g.role, Why: fmt.Sprintf("Too many wrong secrets in a row: this %s is locked %s.", g.kind, until)}
 	}
-	for _, b := range g.binds {
+	for b := range g.binds {
 		if b != finder && b.Alts[0].Secret && !d.matches(r, b) {
 			return d.wrongSecret(g, b, r)
 		}
@@ -412,7 +437,7 @@ func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
 // differs returns the first binding beside the finder, and not of a secret,
 // that the record does not fit; nil if it fits all.
 func (d *Decision) differs(r *Record, g *group, finder *specs.RequestBind) *specs.RequestBind {
-	for _, b := range g.binds {
+	for b := range g.binds {
 		if b != finder && !b.Alts[0].Secret && !d.matches(r, b) {
 			return b
 		}

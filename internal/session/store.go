@@ -215,6 +215,7 @@ type memory struct {
 	queue    []string // texts of tokens, oldest first: what goes when there are too many
 	limited  map[string][]string
 	changes  []change // since Begin, to be taken back
+	shared   bool     // with a clone: none of the maps may be changed, see own
 }
 
 // change is what a Put replaced: one of the four, nil where there was nothing.
@@ -283,32 +284,35 @@ func NewMemory(seed *Seed) *Memory {
 }
 
 // Clone returns a world of its own in the same state. Records, sessions and
-// tokens are never changed once they are stored, so both share them.
+// tokens are never changed once they are stored, so both share them, and what
+// holds them until one of the two changes.
 func (m *Memory) Clone() Store {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := NewMemory(m.seed)
-	if m.changed != nil {
-		c.changed, c.added, c.fields = make(map[string]map[string]*Record, len(m.changed)), make(map[string][]string, len(m.added)), make(map[string]map[string]string, len(m.fields))
-		for k, v := range m.changed {
-			c.changed[k] = maps.Clone(v)
-		}
-		for k, v := range m.added {
-			c.added[k] = slices.Clip(v)
-		}
-		for k, v := range m.fields {
-			c.fields[k] = maps.Clone(v)
-		}
-	}
-	c.sessions, c.tokens, c.limited = maps.Clone(m.sessions), maps.Clone(m.tokens), maps.Clone(m.limited)
-	if m.byRecord != nil {
-		c.byRecord = make(map[string][]string, len(m.byRecord))
-		for k, v := range m.byRecord {
-			c.byRecord[k] = slices.Clip(v)
-		}
-	}
-	c.queue = slices.Clip(m.queue)
+	m.shared = true
+	c := &Memory{memory: m.memory}
+	c.queue, c.changes = slices.Clip(m.queue), nil
 	return c
+}
+
+// own makes maps of its own of those that are shared. It comes before every change.
+func (m *memory) own() {
+	if !m.shared {
+		return
+	}
+	m.shared = false
+	m.changed, m.added, m.fields = cloneEach(m.changed, maps.Clone), cloneEach(m.added, slices.Clip), cloneEach(m.fields, maps.Clone)
+	m.byRecord = cloneEach(m.byRecord, slices.Clip)
+	m.sessions, m.tokens, m.limited = maps.Clone(m.sessions), maps.Clone(m.tokens), maps.Clone(m.limited)
+}
+
+// cloneEach clones a map and each of its values; nil stays nil.
+func cloneEach[V any](m map[string]V, clone func(V) V) map[string]V {
+	out := maps.Clone(m)
+	for k, v := range out {
+		out[k] = clone(v)
+	}
+	return out
 }
 
 // Update runs f alone.
@@ -368,6 +372,7 @@ func (m *memory) Records(kind string) []*Record {
 }
 
 func (m *memory) PutRecord(r *Record) {
+	m.own()
 	kind := r.Kind.Name
 	if m.changed == nil {
 		m.changed, m.added, m.fields = map[string]map[string]*Record{}, map[string][]string{}, map[string]map[string]string{}
@@ -436,6 +441,7 @@ func (m *memory) point(at, text, key string) {
 func (m *memory) Session(id string) *Session { return m.sessions[id] }
 
 func (m *memory) PutSession(s *Session) {
+	m.own()
 	if m.sessions == nil {
 		m.sessions, m.byRecord = map[string]*Session{}, map[string][]string{}
 	}
@@ -470,6 +476,7 @@ func (m *memory) index(k, session string) {
 func (m *memory) Token(text string) *Token { return m.tokens[text] }
 
 func (m *memory) PutToken(t *Token) {
+	m.own()
 	if m.tokens == nil {
 		m.tokens = map[string]*Token{}
 	}
@@ -504,6 +511,7 @@ func (m *memory) drop(t *Token) {
 func (m *memory) Limited(kind, owner string) []string { return m.limited[kind+" "+owner] }
 
 func (m *memory) SetLimited(kind, owner string, texts []string) {
+	m.own()
 	if m.limited == nil {
 		m.limited = map[string][]string{}
 	}
