@@ -333,18 +333,16 @@ func (p *prover) near(f *filling, kind string) []*session.Record {
 	if len(f.roles) == 0 || len(all) < 2 {
 		return all
 	}
+	known := make([]kin, len(f.roles))
+	for i, o := range f.roles {
+		known[i] = kinOf(o.record, all[0].Kind)
+	}
 	// By rank: the records themselves, those near to them, the others.
 	var by [3][]*session.Record
 	for _, r := range all {
 		rank := 2
-		for _, o := range f.roles {
-			if o.record.Kind == r.Kind && o.record.Key == r.Key {
-				rank = 0
-				break
-			}
-			if rank > 1 && (refersTo(r, o.record) || refersTo(o.record, r)) {
-				rank = 1
-			}
+		for i := range known {
+			rank = min(rank, known[i].rank(r))
 		}
 		by[rank] = append(by[rank], r)
 	}
@@ -358,19 +356,49 @@ func btoi(b bool) int {
 	return 0
 }
 
-func refersTo(a, b *session.Record) bool {
-	for name, field := range a.Kind.Fields {
-		if field.Refers != b.Kind.Name {
-			continue
+// kin is a record and the fields by which records of a kind and it may refer to each
+// other.
+type kin struct {
+	of     *session.Record
+	to, by []string // fields of the record, and of the others
+}
+
+func kinOf(r *session.Record, kind *specs.RecordKind) kin {
+	return kin{r, referring(r.Kind, kind), referring(kind, r.Kind)}
+}
+
+func referring(a, b *specs.RecordKind) []string {
+	var out []string
+	for name, field := range a.Fields {
+		if field.Refers == b.Name {
+			out = append(out, name)
 		}
-		list, ok := a.Fields[name].([]any)
-		if !ok {
-			list = []any{a.Fields[name]}
-		}
-		for _, x := range list {
-			if t, ok := value.Text(x); ok && t == b.Key {
-				return true
-			}
+	}
+	return out
+}
+
+// rank is 0 for the record itself, 1 for one that refers to it or is referred to, 2
+// for others.
+func (k *kin) rank(r *session.Record) int {
+	switch {
+	case k.of.Kind == r.Kind && k.of.Key == r.Key:
+		return 0
+	case refersTo(k.of, k.to, r.Key), refersTo(r, k.by, k.of.Key):
+		return 1
+	}
+	return 2
+}
+
+// refersTo reports whether one of a record's fields has a key.
+func refersTo(r *session.Record, fields []string, key string) bool {
+	has := func(x any) bool {
+		t, ok := value.Text(x)
+		return ok && t == key
+	}
+	for _, name := range fields {
+		x := r.Fields[name]
+		if list, ok := x.([]any); ok && slices.ContainsFunc(list, has) || !ok && has(x) {
+			return true
 		}
 	}
 	return false

@@ -6,8 +6,8 @@ import (
 	"iter"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -441,26 +441,27 @@ func (b *builder) undone(op *specs.Operation, r *candidate, granted *wire.Operat
 // unlike reports whether two states differ in a record, or in which sessions and
 // tokens of theirs live.
 func (b *builder) unlike(x, y *way) bool {
-	var of [2]map[string]string
+	var of [2]map[string]any
 	for i, w := range []*way{x, y} {
-		of[i] = map[string]string{}
+		of[i] = map[string]any{}
 		w.shadow.store.Update(func(tx session.Tx) {
 			for _, k := range b.p.Contract.Records {
 				for _, r := range tx.Records(k.Name) {
-					of[i]["record "+k.Name+" "+r.Key] = fmt.Sprint(r.Fields)
+					of[i]["record "+k.Name+" "+r.Key] = r.Fields
 				}
 			}
 			tx.EachSession(func(s *session.Session) {
-				of[i]["session "+s.ID] = strconv.FormatBool(s.Ended)
+				of[i]["session "+s.ID] = s.Ended
 				for _, text := range s.Tokens {
 					if t := tx.Token(text); t != nil {
-						of[i]["token "+text] = fmt.Sprint(t.State)
+						of[i]["token "+text] = t.State
 					}
 				}
 			})
 		})
 	}
-	return !maps.Equal(of[0], of[1])
+	// What neither has changed is the same thing in both, and compared at once.
+	return !maps.EqualFunc(of[0], of[1], reflect.DeepEqual)
 }
 
 // maxWitnesses bounds the requests that are tried to see whether another one was
