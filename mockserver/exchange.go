@@ -393,7 +393,7 @@ func (x *exchange) compose(a *answer) {
 		values = append(values, v)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	set("Date", x.now.Format(http.TimeFormat))
+	set("Date", x.world.clock.header(x.now))
 	typed := false
 	for name, list := range a.headers {
 		if strings.EqualFold(name, "Content-Type") {

@@ -32,7 +32,7 @@ const shortSecret = 8
 // where they stand in base64 or escaped. Names decide nothing: a secret stays
 // one wherever it is repeated.
 type masker struct {
-	long  *replacer       // wherever they stand
+	long  replacer        // wherever they stand
 	forms []string        // the same, longest first, for texts that were cut
 	short map[string]bool // whole words
 	known func(word string) bool
@@ -60,7 +60,7 @@ func newMasker(secrets []string, known func(string) bool, next *masker) *masker 
 		return strings.Compare(a, b)
 	})
 	m.forms = slices.Compact(m.forms)
-	m.long = &replacer{forms: m.forms}
+	m.long.forms = m.forms
 	return m
 }
 

@@ -448,7 +448,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err error) {
 	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
-		name, below, _ := strings.Cut(rest, "/")
+		name, _, _ := strings.Cut(rest, "/")
 		said, err := url.PathUnescape(name) // there are clients that write %40 and %7E
 		if err != nil {
 			said = name
@@ -463,7 +463,11 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err
 				return nil, "", "", err
 			}
 		}
-		return x, "/w/" + name, "/" + below, nil
+		prefix, below := path[:len(path)-len(rest)+len(name)], rest[len(name):]
+		if below == "" {
+			below = "/"
+		}
+		return x, prefix, below, nil
 	}
 	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
 		if x := s.World(host); x != nil {
