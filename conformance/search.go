@@ -720,7 +720,11 @@ func (e *explorer) prepared(f *found, op *specs.Operation) {
 	})
 	tried := 0
 	for _, o := range writers {
+		like := map[string]bool{} // ways after which it worked, but for who is logged in
 		for _, w := range e.ways {
+			if like[w.shape()] && !e.promises(f, w, op) {
+				continue
+			}
 			for pre := range e.each(w, o, nil) {
 				if pre.p.Failure != nil {
 					continue
@@ -739,6 +743,7 @@ func (e *explorer) prepared(f *found, op *specs.Operation) {
 				}
 				if worked && certain(f.bases()) {
 					tried--
+					like[w.shape()] = true
 					break // whoever else can come: what was written is there for each
 				}
 			}
@@ -1188,10 +1193,11 @@ func (e *explorer) locked(f *found, c *candidate) {
 const maxPairs = 300
 
 // pairs tries requests that differ in two places, for reasons that no single
-// difference brings about.
+// difference brings about. No difference names another record, so that what is
+// asked of one record alone is left out.
 func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
 	missing := func() bool {
-		return slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return !f.has(n.Else) })
+		return slices.ContainsFunc(op.Needs, func(n *specs.Need) bool { return !aboutARecord(op, n.That) && !f.has(n.Else) })
 	}
 	if !missing() {
 		return
@@ -1221,6 +1227,25 @@ func (e *explorer) pairs(f *found, op *specs.Operation, bases []*candidate) {
 			}
 		}
 	}
+}
+
+// aboutARecord reports whether a condition looks at one record that a request
+// names, and at nothing else of it.
+func aboutARecord(op *specs.Operation, x *specs.Expr) bool {
+	roots, err := x.Names()
+	if err != nil {
+		return false
+	}
+	records := 0
+	for root := range roots {
+		switch _, role := op.Roles[root]; {
+		case role:
+			records++
+		case root != "settings" && root != "now" && root != "base":
+			return false
+		}
+	}
+	return records == 1
 }
 
 func (e *explorer) shiftSteps(steps []*step, n int) []*step {
