@@ -329,7 +329,7 @@ func (e *explorer) findWays() {
 				if len(e.ways) >= e.mostWays() {
 					return
 				}
-				for _, c := range append(e.successes(w, op), e.wishes(w, op, depth)...) {
+				for c := range e.openers(w, op, depth) {
 					if len(e.ways) >= e.mostWays() {
 						return
 					}
@@ -352,6 +352,23 @@ func (e *explorer) findWays() {
 	}
 }
 
+// openers are the requests of an operation that may lead to a new state, each
+// tried when it is asked for.
+func (e *explorer) openers(w *way, op *specs.Operation, depth int) iter.Seq[*candidate] {
+	return func(yield func(*candidate) bool) {
+		for c := range e.successes(w, op) {
+			if !yield(c) {
+				return
+			}
+		}
+		for _, c := range e.wishes(w, op, depth) {
+			if !yield(c) {
+				return
+			}
+		}
+	}
+}
+
 // wishes are log-ins that ask for more in their body, and are given other kinds of
 // token for it.
 func (e *explorer) wishes(w *way, op *specs.Operation, depth int) []*candidate {
@@ -360,7 +377,7 @@ func (e *explorer) wishes(w *way, op *specs.Operation, depth int) []*candidate {
 	}
 	var out []*candidate
 	seen := map[string]bool{}
-	plain := e.successes(w, op)
+	plain := slices.Collect(e.successes(w, op))
 	for _, c := range plain {
 		seen[issued(c)] = true
 	}
@@ -457,27 +474,28 @@ func (e *explorer) offered(w *way, op *specs.Operation) bool {
 	return ok
 }
 
-// successes returns the requests of an operation that succeed in a state, one
-// for each account and form.
-func (e *explorer) successes(w *way, op *specs.Operation) []*candidate {
-	var out []*candidate
-	seen := map[string]bool{}
-	for _, c := range e.plain(w, op, e.most()) {
-		if c.p.Failure != nil {
-			continue
-		}
-		var roles []string
-		for _, role := range c.filling.roles {
-			roles = append(roles, role.name+"="+role.record.Key)
-		}
-		sort.Strings(roles)
-		key := c.key() + " " + strings.Join(roles, " ") + " " + c.filling.session
-		if !seen[key] {
-			seen[key] = true
-			out = append(out, c)
+// successes are the requests of an operation that succeed in a state, one for each
+// account and form.
+func (e *explorer) successes(w *way, op *specs.Operation) iter.Seq[*candidate] {
+	return func(yield func(*candidate) bool) {
+		seen := map[string]bool{}
+		for c := range e.completing(w, op, e.most(), e.most()) {
+			if c.p.Failure != nil {
+				continue
+			}
+			var roles []string
+			for _, role := range c.filling.roles {
+				roles = append(roles, role.name+"="+role.record.Key)
+			}
+			sort.Strings(roles)
+			key := c.key() + " " + strings.Join(roles, " ") + " " + c.filling.session
+			if !seen[key] {
+				if seen[key] = true; !yield(c) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }
 
 // key tells outcomes apart.
@@ -564,19 +582,29 @@ func (e *explorer) plain(w *way, op *specs.Operation, most int) []*candidate {
 // complete is plain that stops when so many requests in a row have brought
 // nothing new about.
 func (e *explorer) complete(w *way, op *specs.Operation, most, stale int) []*candidate {
-	l := e.listing(w, op, most)
-	var out []*candidate
-	seen, since := map[string]bool{}, 0
-	for i := 0; len(out) < most && since < stale && l.at(i) != nil; i++ {
-		since++
-		if c := l.candidate(e, i); c != nil {
-			out = append(out, c)
+	return slices.Collect(e.completing(w, op, most, stale))
+}
+
+// completing is complete that tries each request when it is asked for.
+func (e *explorer) completing(w *way, op *specs.Operation, most, stale int) iter.Seq[*candidate] {
+	return func(yield func(*candidate) bool) {
+		l := e.listing(w, op, most)
+		seen, since := map[string]bool{}, 0
+		for i, n := 0, 0; n < most && since < stale && l.at(i) != nil; i++ {
+			since++
+			c := l.candidate(e, i)
+			if c == nil {
+				continue
+			}
+			n++
 			if k := c.key(); !seen[k] {
 				seen[k], since = true, 0
 			}
+			if !yield(c) {
+				return
+			}
 		}
 	}
-	return out
 }
 
 // each goes through the first requests of an operation, at most maxFurther, and
@@ -627,13 +655,17 @@ type tried struct {
 
 // at is the ith request; nil: there are not so many.
 func (l *listing) at(i int) *filling {
-	var out *filling
-	if l.fillings != nil {
-		l.way.shadow.store.Update(func(tx session.Tx) {
-			l.fillings.p.tx = tx
-			out = l.fillings.at(i)
-		})
+	if l.fillings == nil {
+		return nil
 	}
+	if i < len(l.fillings.made) {
+		return l.fillings.made[i]
+	}
+	var out *filling
+	l.way.shadow.store.Update(func(tx session.Tx) {
+		l.fillings.p.tx = tx
+		out = l.fillings.at(i)
+	})
 	return out
 }
 

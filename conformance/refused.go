@@ -481,10 +481,10 @@ func (b *builder) isUndone(op *specs.Operation, r *candidate, steps []*step, x *
 func (b *builder) undoneThen(op *specs.Operation, r *candidate, refused *step, state, otherwise *way) bool {
 	for y := range b.witnesses(op, r, otherwise) {
 		x := r.e.tryIn(state, y.filling)
-		if x == nil || r.e.said(x) == r.e.said(y) {
+		if x == nil || x.p.Failure != nil && (y.p.Failure != nil || !strings.HasPrefix(x.p.Failure.Reason, "token.") && !strings.HasPrefix(x.p.Failure.Reason, "credentials.")) {
 			continue
 		}
-		if x.p.Failure != nil && (y.p.Failure != nil || !strings.HasPrefix(x.p.Failure.Reason, "token.") && !strings.HasPrefix(x.p.Failure.Reason, "credentials.")) {
+		if r.e.said(x) == r.e.said(y) {
 			continue
 		}
 		b.isUndone(op, r, append(slices.Clone(r.way.steps), refused), x)
@@ -495,10 +495,7 @@ func (b *builder) undoneThen(op *specs.Operation, r *candidate, refused *step, s
 			continue
 		}
 		y := r.e.tryIn(otherwise, x.filling)
-		if y == nil || r.e.said(x) == r.e.said(y) {
-			continue
-		}
-		if (x.p.Failure == nil) == (y.p.Failure == nil) && x.p.Failure != nil {
+		if y == nil || x.p.Failure != nil && y.p.Failure != nil || r.e.said(x) == r.e.said(y) {
 			continue
 		}
 		b.isUndone(op, r, append(slices.Clone(r.way.steps), refused), x)
