@@ -521,20 +521,23 @@ func (c *candidate) key() string {
 
 // answers tells answers apart: by what they are, and for what.
 func (c *candidate) answers() string {
-	var by []string
-	for _, p := range c.p.Proofs() {
-		by = append(by, p.Pointer)
-	}
-	media := ""
-	if c.request.media != nil {
-		media = c.request.media.Type
-	}
-	answer := ""
+	b := make([]byte, 0, 256)
+	b = append(b, "answer "...)
 	if c.p.Answer != nil {
-		answer = c.p.Answer.Pointer
+		b = append(b, c.p.Answer.Pointer...)
 	}
-	answer += " " + issued(c)
-	return "answer " + answer + " " + strings.Join(by, " ") + " " + media + " " + c.request.accept
+	b = append(append(append(b, ' '), issued(c)...), ' ')
+	for i, p := range c.p.Proofs() {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, p.Pointer...)
+	}
+	b = append(b, ' ')
+	if c.request.media != nil {
+		b = append(b, c.request.media.Type...)
+	}
+	return string(append(append(b, ' '), c.request.accept...))
 }
 
 // step makes a step of a candidate's request.
@@ -774,6 +777,7 @@ func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof
 	out := &lineup{p: p}
 	for _, acc := range accs {
 		begun := e.beginnings(p.op, acc)
+		out.starts = slices.Grow(out.starts, len(secs)*len(begun))
 		for _, sec := range secs {
 			proofs := slices.Clone(sec)
 			if acc != nil {
