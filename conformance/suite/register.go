@@ -51,13 +51,19 @@ func Register(plan *conformance.Plan, cfg Config) error {
 	return nil
 }
 
-// specify makes the specs of the cases, one container an operation.
+// specify makes the specs of the cases, in a host's suite one container an
+// operation. Nobody sees those of a Run, and Ginkgo copies what it knows of each
+// for every spec in it, several times.
 func specify(c *course, cases []*conformance.Case) {
+	if !c.host {
+		for i, k := range cases {
+			c.specify(k, i)
+		}
+		return
+	}
 	var operations []string
 	byOperation := map[string][]*conformance.Case{}
-	at := make(map[*conformance.Case]types.CodeLocation, len(cases))
-	for i, k := range cases {
-		at[k] = c.place(k, i)
+	for _, k := range cases {
 		if _, ok := byOperation[k.Operation]; !ok {
 			operations = append(operations, k.Operation)
 		}
@@ -65,19 +71,23 @@ func specify(c *course, cases []*conformance.Case) {
 	}
 	for _, op := range operations {
 		ginkgo.Describe(op, func() {
-			for _, k := range byOperation[op] {
-				var labels ginkgo.Labels
-				if c.host { // a Run has filtered already
-					labels = ginkgo.Label(Labels(k.Info)...)
-				}
-				var alone any = labels
-				if c.host && k.Wrong > 0 && c.budgeted {
-					alone = []any{labels, ginkgo.Serial} // one process sends them all, and counts them
-				}
-				ginkgo.It(k.ID+": "+k.Title, alone, at[k], func(ctx ginkgo.SpecContext) { c.spec(ctx, k) })
+			for i, k := range byOperation[op] {
+				c.specify(k, i)
 			}
 		})
 	}
+}
+
+// specify makes the spec of a case, the ith.
+func (c *course) specify(k *conformance.Case, i int) {
+	args := []any{c.place(k, i), func(ctx ginkgo.SpecContext) { c.spec(ctx, k) }}
+	if c.host { // a Run has filtered already
+		args = append(args, ginkgo.Label(Labels(k.Info)...))
+		if k.Wrong > 0 && c.budgeted {
+			args = append(args, ginkgo.Serial) // one process sends them all, and counts them
+		}
+	}
+	ginkgo.It(k.ID+": "+k.Title, args...)
 }
 
 // spec is the body of a spec.
