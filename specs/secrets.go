@@ -73,7 +73,7 @@ func secretMembers(n *schema.Node, f func([]string)) {
 		}
 		seen[key] = true
 		for _, p := range n.Properties() {
-			here := append(slices.Clone(at), p.Name)
+			here := append(slices.Clip(at), p.Name) // a list of its own
 			if p.Schema.Format == "password" {
 				f(here)
 			}

@@ -199,15 +199,20 @@ func Get(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil
 	}
+	merges := false
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if k := Follow(n.Content[i]); k.Value == key && k.Tag != "!!merge" {
+		k := Follow(n.Content[i])
+		if k.Tag == "!!merge" {
+			merges = true
+		} else if k.Value == key {
 			return Follow(n.Content[i+1])
 		}
 	}
-	if e, ok := find(Entries(n), key); ok {
-		return e.Node
+	if !merges {
+		return nil
 	}
-	return nil
+	e, _ := find(Entries(n), key)
+	return e.Node
 }
 
 // At returns the node at a JSON pointer, or nil.

@@ -115,13 +115,12 @@ func (p place) members(keyword string) ([]string, []place) {
 func (p place) isMap() bool { return p.node.Kind == yaml.MappingNode }
 
 func (p place) isTrue(keyword string) bool {
-	c, ok := p.child(keyword)
-	return ok && document.Value(c.node) == true
+	return document.Value(document.Get(p.node, keyword)) == true
 }
 
 func (p place) text(keyword string) string {
-	if c, ok := p.child(keyword); ok && c.node.Kind == yaml.ScalarNode {
-		return c.node.Value
+	if n := document.Get(p.node, keyword); n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value
 	}
 	return ""
 }
@@ -130,8 +129,8 @@ func (p place) text(keyword string) string {
 // text, such as the properties of an object with a property of that name, is
 // no reference.
 func (p place) ref() (string, bool) {
-	if c, ok := p.child("$ref"); ok && c.node.Kind == yaml.ScalarNode {
-		return c.node.Value, true
+	if n := document.Get(p.node, "$ref"); n != nil && n.Kind == yaml.ScalarNode {
+		return n.Value, true
 	}
 	return "", false
 }

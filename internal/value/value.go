@@ -134,10 +134,18 @@ func Text(v any) (string, bool) {
 
 // Pointer joins reference tokens to a JSON Pointer (RFC 6901), escaping them.
 func Pointer(tokens ...string) string {
+	n := 0
+	for _, t := range tokens {
+		n += 1 + len(t)
+	}
 	var b strings.Builder
+	b.Grow(n)
 	for _, t := range tokens {
 		b.WriteByte('/')
-		b.WriteString(pointerEscaper.Replace(t))
+		if strings.ContainsAny(t, "~/") {
+			t = pointerEscaper.Replace(t)
+		}
+		b.WriteString(t)
 	}
 	return b.String()
 }
@@ -157,6 +165,9 @@ func SplitPointer(pointer string) ([]string, error) {
 		return nil, fmt.Errorf("a JSON pointer begins with a slash: %q", pointer)
 	}
 	tokens := strings.Split(pointer[1:], "/")
+	if strings.IndexByte(pointer, '~') < 0 {
+		return tokens, nil // nothing is escaped, as in most
+	}
 	for i, t := range tokens {
 		tokens[i] = pointerUnescaper.Replace(t)
 	}
