@@ -3,7 +3,6 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/mockauth/mockauth/internal/value"
@@ -35,15 +34,11 @@ type words struct {
 
 // target writes method, path and query.
 func (w *words) target(r *request) {
-	w.text(r.method)
-	w.text(r.template)
-	names := make([]string, 0, 4)
-	for name := range r.path {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		w.named(name, r.path[name])
+	b := r.broken()
+	w.text(b.method)
+	w.text(b.template)
+	for _, n := range r.path {
+		w.named(n.name, n.value)
 	}
 	w.list(r.query)
 }
@@ -53,8 +48,12 @@ func (w *words) fields(r *request) {
 	w.list(r.header)
 	w.list(r.cookie)
 	w.value(r.bearer)
-	w.value(r.user)
-	w.value(r.pass)
+	var b basic
+	if r.basic != nil {
+		b = *r.basic
+	}
+	w.value(b.user)
+	w.value(b.pass)
 	w.text(r.accept)
 }
 
@@ -68,9 +67,9 @@ func (w *words) list(list []named) {
 
 func (w *words) body(r *request) {
 	w.value(r.body)
-	if r.raw != nil {
+	if raw := r.broken().raw; raw != nil {
 		w.b = append(w.b, 'r')
-		w.text(string(r.raw))
+		w.text(string(raw))
 	}
 }
 

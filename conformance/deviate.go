@@ -365,8 +365,8 @@ func (e *explorer) deviateWhole(c *candidate, add func(string, func(*request))) 
 	if c.request.media == nil {
 		return
 	}
-	add("with a body that cannot be read", func(r *request) { r.raw = []byte("{<conform&%") })
-	add("without a body", func(r *request) { r.raw, r.body = nil, nil })
-	add("with Content-Type text/csv", func(r *request) { r.contentType = new("text/csv") })
-	add("without Content-Type", func(r *request) { r.contentType = new("") })
+	add("with a body that cannot be read", func(r *request) { r.breaks().raw = []byte("{<conform&%") })
+	add("without a body", func(r *request) { r.breaks().raw, r.body = nil, nil })
+	add("with Content-Type text/csv", func(r *request) { r.breaks().contentType = new("text/csv") })
+	add("without Content-Type", func(r *request) { r.breaks().contentType = new("") })
 }

@@ -788,6 +788,7 @@ func (e *explorer) fillAll(p *prover, secs [][]*specs.Proof, accs []*specs.Proof
 			}
 		}
 	}
+	out.groups = make([][]*filling, 0, len(out.starts))
 	// No more is made than is tried, and at least two of each kind.
 	p.most = min(maxFilled, max(2, 2*most/max(1, len(out.starts))))
 	return out
@@ -826,7 +827,7 @@ func (l *lineup) at(i int) *filling {
 			l.groups = append(l.groups, l.p.all([]*filling{{r: s.r}}, s.proofs))
 		}
 		if g := l.groups[l.due]; len(g) > l.round {
-			l.made = append(l.made, g[l.round])
+			l.made = append(l.made, g[l.round].settle())
 		}
 		l.due++
 	}
@@ -930,7 +931,7 @@ func (e *explorer) parameters(r *request, op *specs.Operation) bool {
 		r.set(specs.Location{In: p.In, Name: p.Name}, v)
 	}
 	for _, name := range op.PathParameters() {
-		if _, ok := r.path[name]; !ok {
+		if _, ok := pathAt(r.path, name); !ok {
 			r.set(specs.Location{In: specs.InPath, Name: name}, "1")
 		}
 	}

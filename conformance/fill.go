@@ -45,15 +45,52 @@ type held struct {
 // filling is a request that is being made ready: which session speaks, and
 // which records its roles stand for.
 type filling struct {
+	// r lacks what is still to be put into it: see settle.
 	r     *request
+	todo  *todo
 	roles roles
 	// session is the id of the one whose tokens are used; "": not chosen yet.
 	session string
 	proofs  []*specs.Proof
 }
 
+// todo is something to be put into a request, after what is before it.
+type todo struct {
+	before *todo
+	at     *specs.Location
+	value  any // nothing{}: what is there is taken away
+}
+
+type nothing struct{}
+
+func (f *filling) put(at *specs.Location, v any) { f.todo = &todo{f.todo, at, v} }
+
+// settle makes the request as it is to be. Many fillings are never asked for: only
+// those that are have a request of their own.
+func (f *filling) settle() *filling {
+	if f.todo != nil {
+		f.r = f.r.clone()
+		f.todo.into(f.r)
+		f.todo = nil
+	}
+	return f
+}
+
+func (p *todo) into(r *request) {
+	if p.before != nil {
+		p.before.into(r)
+	}
+	if p.value == (nothing{}) {
+		r.drop(*p.at)
+		return
+	}
+	r.set(*p.at, p.value)
+}
+
 func (f *filling) clone() *filling {
-	return &filling{f.r.clone(), f.roles, f.session, slices.Clip(f.proofs)}
+	c := *f
+	c.proofs = slices.Clip(f.proofs)
+	return &c
 }
 
 // branch is a filling for one of several choices: the last takes the filling itself.
@@ -66,7 +103,7 @@ func (f *filling) branch(last bool) *filling {
 
 // with is what a candidate was filled with, for another request.
 func (c *candidate) with(r *request) *filling {
-	return &filling{r, c.filling.roles, c.filling.session, slices.Clip(c.filling.proofs)}
+	return &filling{r: r, roles: c.filling.roles, session: c.filling.session, proofs: slices.Clip(c.filling.proofs)}
 }
 
 // copy is what a candidate was filled with and its request, to be changed.
@@ -209,7 +246,7 @@ func (p *prover) token(f *filling, b *specs.RequestBind) []*filling {
 			g.session = c.id
 			p.facts(g)
 		}
-		g.r.set(b.At, withValue(c.slot, c.value))
+		g.put(&b.At, withValue(c.slot, c.value))
 		out[i] = g
 	}
 	return out
@@ -265,15 +302,17 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 		var out []*filling
 		for i := len(p.w.sessions) - 1; i >= 0; i-- {
 			g := f.branch(i == 0)
-			g.r.set(b.At, p.w.sessions[i].slot)
+			g.put(&b.At, p.w.sessions[i].slot)
 			out = append(out, g)
 		}
 		return out
 	case specs.FindRecord:
 		if r := f.roles.record(t.Role); r != nil {
-			if !p.field(f.r, b, t.Role, r) {
+			v, ok := p.fieldValue(b, t.Role, r)
+			if !ok {
 				return nil
 			}
+			f.put(&b.At, v)
 			return []*filling{f}
 		}
 		return p.records(f, b)
@@ -285,7 +324,7 @@ func (p *prover) bind(f *filling, b *specs.RequestBind) []*filling {
 	}
 	for _, alt := range b.Alts {
 		if v, ok := p.w.shadow.machine.Value(alt.Value, names, p.at()); ok {
-			f.r.set(b.At, v)
+			f.put(&b.At, v)
 			return []*filling{f}
 		}
 	}
@@ -299,19 +338,20 @@ func (p *prover) records(f *filling, b *specs.RequestBind) []*filling {
 		value  any
 	}
 	t := b.Alts[0]
-	var choices []choice
-	for _, r := range p.near(f, t.Record) {
+	near := p.near(f, t.Record)
+	choices := make([]choice, 0, min(len(near), p.most))
+	for _, r := range near {
 		if v, ok := p.fieldValue(b, t.Role, r); ok {
 			choices = append(choices, choice{r, v})
 		}
-		if p.most > 0 && len(choices) >= p.most {
+		if len(choices) >= p.most {
 			break // more would only be cut off again, see each
 		}
 	}
 	out := make([]*filling, len(choices))
 	for i, c := range choices {
 		g := f.branch(i == len(choices)-1)
-		g.r.set(b.At, c.value)
+		g.put(&b.At, c.value)
 		g.role(t.Role, c.record)
 		out[i] = g
 	}
@@ -404,17 +444,8 @@ func refersTo(r *session.Record, fields []string, key string) bool {
 	return false
 }
 
-// field writes a record's field at a place; it reports false if the record has
-// none of those that are taken there.
-func (p *prover) field(r *request, b *specs.RequestBind, role string, rec *session.Record) bool {
-	v, ok := p.fieldValue(b, role, rec)
-	if ok {
-		r.set(b.At, v)
-	}
-	return ok
-}
-
-// fieldValue is what field writes.
+// fieldValue is what a record has for a place; it reports false if the record has
+// none of the fields that are taken there.
 func (p *prover) fieldValue(b *specs.RequestBind, role string, rec *session.Record) (any, bool) {
 	for _, alt := range b.Alts {
 		if alt.Kind != specs.FindRecord {
@@ -497,7 +528,7 @@ func plainField(v *specs.Value, role string, rec *session.Record) (any, bool) {
 // and not at all.
 func (p *prover) may(f *filling, b *specs.RequestBind) []*filling {
 	without := f.branch(len(b.Alts) == 0)
-	without.r.drop(b.At)
+	without.put(&b.At, nothing{})
 	out := []*filling{without}
 	if len(b.Alts) == 0 {
 		return out
@@ -513,7 +544,7 @@ func (p *prover) list(f *filling, e *specs.Each) []*filling {
 	var kind string
 	for _, kind = range e.Finds {
 	}
-	old, _ := f.r.get(e.At)
+	old, _ := f.settle().r.get(e.At)
 	var item any
 	if list, ok := old.([]any); ok && len(list) > 0 {
 		item = list[0]
@@ -534,7 +565,7 @@ func (p *prover) list(f *filling, e *specs.Each) []*filling {
 	var out []*filling
 	put := func(list ...any) {
 		g := f.clone()
-		g.r.set(e.At, list)
+		g.put(&e.At, list)
 		out = append(out, g)
 	}
 	if kind == "session" {

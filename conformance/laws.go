@@ -410,8 +410,10 @@ func (b *builder) aimed(state *way, op *specs.Operation) []*filling {
 						continue
 					}
 					for _, r := range tx.Records(x.Alts[0].Record) {
-						g := y.copy()
-						if r.Made && pr.field(g.r, x, x.Alts[0].Role, r) {
+						v, ok := pr.fieldValue(x, x.Alts[0].Role, r)
+						if r.Made && ok {
+							g := y.copy()
+							g.r.set(x.At, v)
 							g.role(x.Alts[0].Role, r)
 							out = append(out, g)
 						}
@@ -526,7 +528,7 @@ func (b *builder) method(op *specs.Operation) {
 	}
 	if !b.nowhereDone && len(op.PathParameters()) == 0 {
 		b.nowhereDone = true
-		b.nowhere(op, &request{op: b.e.ops[op.ID].Without(), template: op.Path + "/conform/no-such-path"}, "request.path", "a path that nobody has")
+		b.nowhere(op, &request{op: b.e.ops[op.ID].Without(), bad: &broken{template: op.Path + "/conform/no-such-path"}}, "request.path", "a path that nobody has")
 	}
 	var methods []string
 	for _, o := range c.Operations {
@@ -541,7 +543,7 @@ func (b *builder) method(op *specs.Operation) {
 		if slices.Contains(methods, m) {
 			continue
 		}
-		r := &request{op: b.e.ops[op.ID].Without(), method: m, template: ""}
+		r := &request{op: b.e.ops[op.ID].Without(), bad: &broken{method: m}}
 		r.op.Op.Path, r.op.Op.Method = op.Path, op.Method
 		if !b.e.parameters(r, op) {
 			return

@@ -104,17 +104,17 @@ func (r *request) leaves(f func(v any)) {
 			f(v)
 		}
 	}
-	for _, v := range r.path {
-		each(v)
-	}
-	for _, list := range [][]named{r.query, r.header, r.cookie} {
+	for _, list := range [][]named{r.path, r.query, r.header, r.cookie} {
 		for _, n := range list {
 			each(n.value)
 		}
 	}
-	for _, v := range []any{r.bearer, r.user, r.pass, r.body} {
-		each(v)
+	each(r.bearer)
+	if r.basic != nil {
+		each(r.basic.user)
+		each(r.basic.pass)
 	}
+	each(r.body)
 }
 
 // presents reports whether a request carries a secret of an account.

@@ -123,8 +123,8 @@ func (r *request) readFields(q *session.Request, f filler) error {
 // readTarget reads method, path and query of a request as the server will.
 func (r *request) readTarget(q *session.Request, to address, f filler) error {
 	q.Method, q.Base = r.op.Op.Method, to.root+to.base
-	if r.method != "" {
-		q.Method = r.method
+	if b := r.broken(); b.method != "" {
+		q.Method = b.method
 	}
 	if q.Method == http.MethodHead {
 		q.Method = http.MethodGet
@@ -132,12 +132,12 @@ func (r *request) readTarget(q *session.Request, to address, f filler) error {
 	if len(r.path) > 0 {
 		q.PathParams = make(map[string]string, len(r.path))
 	}
-	for name, v := range r.path {
-		t, err := fillText(v, f)
+	for _, n := range r.path {
+		t, err := fillText(n.value, f)
 		if err != nil {
 			return err
 		}
-		q.PathParams[name] = t
+		q.PathParams[n.name] = t
 	}
 	if len(r.query) > 0 {
 		q.Query = make(map[string][]string, len(r.query))

@@ -233,7 +233,8 @@ func (e *explorer) changed(c *candidate, apply func(*request)) *candidate {
 // carriesLive reports whether a request has a token in it that lives: one that is
 // due there, or another one.
 func (e *explorer) carriesLive(c *candidate) bool {
-	unread := c.request.raw != nil || c.request.contentType != nil
+	b := c.request.broken()
+	unread := b.raw != nil || b.contentType != nil
 	return slices.ContainsFunc(e.tokens(c), func(t placed) bool {
 		return t.slot.change == unchanged && !(unread && t.bind.At.In == specs.InBody) && !e.isDead(c, t.slot)
 	})

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
@@ -25,22 +24,53 @@ import (
 // that is filled when it is sent.
 type request struct {
 	op     *wire.Operation
-	path   map[string]any
+	path   []named // by name
 	query  []named
 	header []named
 	cookie []named
-	bearer any // nil: none
-	user   any // of Basic; nil: none
-	pass   any
-	body   any // ordered; slots are leaves
+	bearer any    // nil: none
+	basic  *basic // nil: none
+	body   any    // ordered; slots are leaves
 	media  *specs.Media
 	accept string // "": none is sent
+	bad    *broken
+}
 
-	// What a request that is broken on purpose has instead.
+// basic is what Basic carries.
+type basic struct{ user, pass any }
+
+// broken is what a request has instead that is broken on purpose. Hardly one is, and
+// planning makes them by the ten thousand: so it is kept beside the request.
+type broken struct {
 	contentType *string
 	raw         []byte
 	method      string
 	template    string
+}
+
+// broken is how a request is broken.
+func (r *request) broken() broken {
+	if r.bad == nil {
+		return broken{}
+	}
+	return *r.bad
+}
+
+// breaks is how a request is broken, to be changed.
+func (r *request) breaks() *broken {
+	b := r.broken()
+	r.bad = &b
+	return r.bad
+}
+
+// basics is what Basic carries, to be changed.
+func (r *request) basics() *basic {
+	b := basic{"", ""}
+	if r.basic != nil {
+		b = *r.basic
+	}
+	r.basic = &b
+	return r.basic
 }
 
 type named struct {
@@ -87,6 +117,22 @@ func setNamed(list []named, name string, v any) []named {
 		}
 	}
 	return append(list, named{name, v})
+}
+
+// setPath is setNamed for parameters in the path.
+func setPath(list []named, name string, v any) []named {
+	at, ok := pathAt(list, name)
+	if !ok {
+		return slices.Insert(slices.Clip(list), at, named{name, v})
+	}
+	list = slices.Clone(list)
+	list[at].value = v
+	return list
+}
+
+// pathAt is where a parameter of the path is, or belongs.
+func pathAt(list []named, name string) (int, bool) {
+	return slices.BinarySearchFunc(list, name, func(n named, name string) int { return strings.Compare(n.name, name) })
 }
 
 func dropNamed(list []named, name string) []named {
@@ -156,10 +202,7 @@ func (r *request) set(l specs.Location, v any) {
 	case specs.InBody:
 		r.body = put(r.body, l.Tokens, v)
 	case specs.InPath:
-		path := make(map[string]any, len(r.path)+1)
-		maps.Copy(path, r.path)
-		path[l.Name] = v
-		r.path = path
+		r.path = setPath(r.path, l.Name, v)
 	case specs.InQuery:
 		r.query = setNamed(r.query, l.Name, v)
 	case specs.InHeader:
@@ -169,15 +212,9 @@ func (r *request) set(l specs.Location, v any) {
 	case specs.InBearer:
 		r.bearer = v
 	case specs.InBasicUser:
-		r.user = v
-		if r.pass == nil {
-			r.pass = ""
-		}
+		r.basics().user = v
 	case specs.InBasicPassword:
-		r.pass = v
-		if r.user == nil {
-			r.user = ""
-		}
+		r.basics().pass = v
 	}
 }
 
@@ -195,7 +232,7 @@ func (r *request) drop(l specs.Location) {
 	case specs.InBearer:
 		r.bearer = nil
 	case specs.InBasicUser, specs.InBasicPassword:
-		r.user, r.pass = nil, nil
+		r.basic = nil
 	case specs.InPath:
 	}
 }
@@ -217,8 +254,9 @@ func (r *request) get(l specs.Location) (any, bool) {
 		}
 		return value.Lookup(r.body, l.Tokens)
 	case specs.InPath:
-		v, ok := r.path[l.Name]
-		return v, ok
+		if i, ok := pathAt(r.path, l.Name); ok {
+			return r.path[i].value, true
+		}
 	case specs.InQuery:
 		return find(r.query)
 	case specs.InHeader:
@@ -228,9 +266,13 @@ func (r *request) get(l specs.Location) (any, bool) {
 	case specs.InBearer:
 		return r.bearer, r.bearer != nil
 	case specs.InBasicUser:
-		return r.user, r.user != nil
+		if r.basic != nil {
+			return r.basic.user, true
+		}
 	case specs.InBasicPassword:
-		return r.pass, r.pass != nil
+		if r.basic != nil {
+			return r.basic.pass, true
+		}
 	}
 	return nil, false
 }
@@ -303,16 +345,16 @@ type address struct {
 func (r *request) target(f filler) (target string, params map[string]string, err error) {
 	params = map[string]string{}
 	target = r.op.Op.Path
-	if r.template != "" {
-		target = r.template
+	if b := r.broken(); b.template != "" {
+		target = b.template
 	}
-	for name, v := range r.path {
-		t, err := fillText(v, f)
+	for _, n := range r.path {
+		t, err := fillText(n.value, f)
 		if err != nil {
 			return "", nil, err
 		}
-		params[name] = t
-		target = strings.ReplaceAll(target, "{"+name+"}", url.PathEscape(t))
+		params[n.name] = t
+		target = strings.ReplaceAll(target, "{"+n.name+"}", url.PathEscape(t))
 	}
 	for i, n := range r.query {
 		t, err := fillText(n.value, f)
@@ -347,8 +389,8 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	}
 	target = to.root + to.base + target
 	method := r.op.Op.Method
-	if r.method != "" {
-		method = r.method
+	if b := r.broken(); b.method != "" {
+		method = b.method
 	}
 	var body *bytes.Reader
 	var req *http.Request
@@ -405,12 +447,12 @@ func (r *request) fields(f filler, set func(name, text string)) error {
 		}
 		set("Authorization", "Bearer "+t)
 	}
-	if r.user != nil {
-		user, err := fillText(r.user, f)
+	if r.basic != nil {
+		user, err := fillText(r.basic.user, f)
 		if err != nil {
 			return err
 		}
-		pass, err := fillText(r.pass, f)
+		pass, err := fillText(r.basic.pass, f)
 		if err != nil {
 			return err
 		}
@@ -428,8 +470,8 @@ const multipartForm = "multipart/form-data"
 // encode writes the body; typ is the Content-Type, or "".
 func (r *request) encode(f filler) (raw []byte, typ string, err error) {
 	typ = r.contentTyped()
-	if r.raw != nil || !r.hasBody() {
-		return r.raw, typ, nil
+	if raw = r.broken().raw; raw != nil || !r.hasBody() {
+		return raw, typ, nil
 	}
 	x, err := fill(r.body, f)
 	if err != nil {
@@ -445,12 +487,12 @@ func (r *request) hasBody() bool { return r.body != nil && r.media != nil }
 
 // contentTyped is the Content-Type of a request, or "".
 func (r *request) contentTyped() string {
-	typ := ""
+	typ, b := "", r.broken()
 	switch {
-	case r.contentType != nil:
-		typ = *r.contentType
-	case r.raw == nil && !r.hasBody() || r.media == nil:
-	case r.raw == nil && r.media.Type == multipartForm:
+	case b.contentType != nil:
+		typ = *b.contentType
+	case b.raw == nil && !r.hasBody() || r.media == nil:
+	case b.raw == nil && r.media.Type == multipartForm:
 		typ = multipartForm + "; boundary=" + boundary
 	default:
 		typ = r.media.Type

@@ -92,7 +92,7 @@ func TestWhatAClonedRequestIsGivenTheOriginalHasNot(t *testing.T) {
 		{In: specs.InPath, Name: "id"}, {In: specs.InQuery, Name: "q"}, {In: specs.InHeader, Name: "H"}, {In: specs.InCookie, Name: "c"}, {In: specs.InBearer},
 	}
 	for _, l := range places {
-		r := &request{body: value.Clone(body), path: map[string]any{"id": "1"}, query: []named{{"q", "1"}}, header: []named{{"h", "1"}}, cookie: []named{{"c", "1"}}, bearer: "t"}
+		r := &request{body: value.Clone(body), path: []named{{"id", "1"}}, query: []named{{"q", "1"}}, header: []named{{"h", "1"}}, cookie: []named{{"c", "1"}}, bearer: "t"}
 		before := value.Clone(r.body)
 		set, dropped := r.clone(), r.clone()
 		set.set(l, "new")

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -407,7 +406,8 @@ func (e *explorer) alternatives(f *found, c *candidate) {
 					pr := &prover{w: c.way, op: c.request.op, tx: tx, most: maxFilled}
 					one := *b
 					one.Alts = []*specs.Target{alt}
-					if pr.field(g.r, &one, alt.Role, r) {
+					if v, ok := pr.fieldValue(&one, alt.Role, r); ok {
+						g.r.set(b.At, v)
 						if x := e.try(c.way, g, tx); x != nil && x.p.Failure == nil {
 							x.tag, x.how = "with "+b.Pointer+" "+alt.Field, "with the "+alt.Field+" in "+b.At.Describe()
 							f.add(x)
@@ -442,7 +442,7 @@ func (e *explorer) options(f *found, c *candidate) {
 		})
 		deviated := false
 		for _, g := range in {
-			x := e.tryIn(c.way, g)
+			x := e.tryIn(c.way, g.settle())
 			if x == nil || x.p.Failure != nil {
 				continue
 			}
@@ -1291,21 +1291,17 @@ func (e *explorer) shiftRequest(r *request, n int) *request {
 
 func shifted(r *request, n int) *request {
 	c := r.clone()
-	c.path, c.query, c.header, c.cookie = maps.Clone(r.path), slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
+	c.path, c.query, c.header, c.cookie = slices.Clone(r.path), slices.Clone(r.query), slices.Clone(r.header), slices.Clone(r.cookie)
 	shift := func(x any) any { return shiftValue(x, n) }
-	for i := range c.query {
-		c.query[i].value = shift(c.query[i].value)
+	for _, list := range [...][]named{c.path, c.query, c.header, c.cookie} {
+		for i := range list {
+			list[i].value = shift(list[i].value)
+		}
 	}
-	for i := range c.header {
-		c.header[i].value = shift(c.header[i].value)
+	c.bearer, c.body = shift(c.bearer), shift(c.body)
+	if c.basic != nil {
+		c.basic = &basic{shift(c.basic.user), shift(c.basic.pass)}
 	}
-	for i := range c.cookie {
-		c.cookie[i].value = shift(c.cookie[i].value)
-	}
-	for k := range maps.Keys(c.path) {
-		c.path[k] = shift(c.path[k])
-	}
-	c.bearer, c.user, c.pass, c.body = shift(c.bearer), shift(c.user), shift(c.pass), shift(c.body)
 	return c
 }
 

@@ -187,7 +187,7 @@ func (s *shadow) read(r *request, tx session.Tx) (*wire.Incoming, error) {
 
 // meant says what a request means that was read.
 func (s *shadow) meant(r *request, in *wire.Incoming, tx session.Tx) *predicted {
-	return s.meaning(r, in, s.to.base+r.template, tx)
+	return s.meaning(r, in, s.to.base+r.broken().template, tx)
 }
 
 // judge says what a request means that is sent.
@@ -202,11 +202,11 @@ func (s *shadow) meaning(r *request, in *wire.Incoming, path string, tx session.
 		p.typ, _ = r.op.Negotiate(s.machine, in.Request, in.Accept, at)
 		p.Decision = s.machine.Refuse(r.op.Op, in.Request, at, f)
 	}
-	switch {
-	case r.template != "":
+	switch b := r.broken(); {
+	case b.template != "":
 		refuse(&session.Failure{Reason: "request.path", Field: "path", Value: path})
-	case r.method != "":
-		refuse(&session.Failure{Reason: "request.method", Field: "method", Value: r.method})
+	case b.method != "":
+		refuse(&session.Failure{Reason: "request.method", Field: "method", Value: b.method})
 	default:
 		p.Decision, p.typ = r.op.Decide(s.machine, in, at)
 	}
