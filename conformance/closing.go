@@ -51,7 +51,7 @@ func (x *run) closer(ctx context.Context, y *session.Session) *closing {
 			st := c.step("log out what the case opened")
 			var out *outgoing
 			var err error
-			x.shadow.store.Update(func(tx session.Tx) { out, err = c.request.build(ctx, x.shadow.to, x.shadow.fill(tx)) })
+			x.shadow.store.Update(func(tx session.Tx) { out, err = c.request.build(ctx, x.shadow.to, x.shadow.fill(tx), x.r.bodies) })
 			if err != nil {
 				continue
 			}
@@ -173,7 +173,7 @@ func (x *run) close(ctx context.Context, c *closing) bool {
 	s.store.Update(func(tx session.Tx) {
 		p := s.judge(c.step.request, c.out, tx)
 		status, _ := p.Status()
-		a := readAnswer(reply, c.step.request.op, p.Decision, status, p.typ)
+		a := x.r.bodies.readAnswer(reply, c.step.request.op, p.Decision, status, p.typ)
 		// A refusal of what is dead already is as good.
 		closed = !a.refuses(x.r.plan.Contract, p.Decision) || reply.Status == 401 || reply.Status == 403 || reply.Status == 404 || reply.Status == 410
 		if !closed {

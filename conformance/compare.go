@@ -244,14 +244,12 @@ func (c *comparison) body(pointer string) {
 		return
 	}
 	if pointer != "" {
-		if v, err := c.plan.Contract.Schemas.Compile(pointer, schema.Response); err == nil {
-			for _, f := range v.Validate(c.a.body) {
-				m := c.part(f.Pointer, "shape")
-				if tokens, err := value.SplitPointer(f.Pointer); err == nil {
-					m = c.at(tokens, "shape")
-				}
-				c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), m, c.pointer)
+		for _, f := range c.a.findings(c.plan.Contract, pointer) {
+			m := c.part(f.Pointer, "shape")
+			if tokens, err := value.SplitPointer(f.Pointer); err == nil {
+				m = c.at(tokens, "shape")
 			}
+			c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), m, c.pointer)
 		}
 	}
 	done := map[string]bool{}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
@@ -15,9 +14,7 @@ import (
 // answer is a real answer that was read.
 type answer struct {
 	*Reply
-	typ     string // media type, "" if there is none
-	body    any    // plain; nil if it cannot be read
-	broken  string // why it cannot be read
+	*content
 	cookies map[string]*http.Cookie
 	// raw are the Set-Cookie fields by name: net/http drops what it dislikes.
 	raw map[string]string
@@ -26,6 +23,13 @@ type answer struct {
 // canonical spells the names of headers as net/http does: a transport within the
 // process keeps them as they were written.
 func canonical(h http.Header) http.Header {
+	same := true
+	for name := range h {
+		same = same && http.CanonicalHeaderKey(name) == name
+	}
+	if same {
+		return h
+	}
 	out := make(http.Header, len(h))
 	for name, list := range h {
 		name = http.CanonicalHeaderKey(name)
@@ -34,38 +38,28 @@ func canonical(h http.Header) http.Header {
 	return out
 }
 
-func readAnswer(r *Reply, o *wire.Operation, d *session.Decision, status int, typ string) *answer {
+func (b *bodies) readAnswer(r *Reply, o *wire.Operation, d *session.Decision, status int, typ string) *answer {
 	r.Header = canonical(r.Header)
-	a := &answer{Reply: r, cookies: map[string]*http.Cookie{}, raw: map[string]string{}}
+	a := &answer{Reply: r, content: &content{}}
 	for _, line := range r.Header["Set-Cookie"] {
-		if c, err := http.ParseSetCookie(line); err == nil {
-			a.cookies[c.Name], a.raw[c.Name] = c, line
-		}
+		a.readCookie(line)
 	}
-	if len(r.Body) == 0 {
-		return a
+	if len(r.Body) > 0 {
+		_, node, _ := o.Media(d, status, typ)
+		a.content = b.ofAnswer(r.Header.Get("Content-Type"), typ, node, r.Body)
 	}
-	var params map[string]string
-	var err error
-	a.typ, params, err = codec.MediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		a.typ = ""
-	}
-	_, node, _ := o.Media(d, status, typ)
-	as := a.typ
-	if as == "" {
-		as = typ // said nowhere: read as it should be
-	}
-	v, err := wire.Decode(as, params, r.Body, node, codec.DefaultLimits())
-	if err != nil {
-		a.broken = err.Error()
-		return a
-	}
-	if node != nil {
-		v = codec.Unbare(v, node)
-	}
-	a.body = v
 	return a
+}
+
+func (a *answer) readCookie(line string) {
+	c, err := http.ParseSetCookie(line)
+	if err != nil {
+		return
+	}
+	if a.cookies == nil {
+		a.cookies, a.raw = map[string]*http.Cookie{}, map[string]string{}
+	}
+	a.cookies[c.Name], a.raw[c.Name] = c, line
 }
 
 // refuses reports whether an answer is a refusal: what the contract's envelope

@@ -23,7 +23,7 @@ func (x *run) race(ctx context.Context, st *step, out *outgoing) (won *Reply, ac
 	var wg sync.WaitGroup
 	for i := range rivals {
 		var each *outgoing
-		x.shadow.store.Update(func(tx session.Tx) { each, err = st.request.build(ctx, x.shadow.to, x.fill(tx)) })
+		x.shadow.store.Update(func(tx session.Tx) { each, err = st.request.build(ctx, x.shadow.to, x.fill(tx), x.r.bodies) })
 		if err != nil {
 			break
 		}
@@ -41,7 +41,7 @@ func (x *run) race(ctx context.Context, st *step, out *outgoing) (won *Reply, ac
 		x.shadow.store.Update(func(tx session.Tx) {
 			p := x.shadow.judge(st.request, out, tx)
 			status, _ := p.Status()
-			refused = readAnswer(r, st.request.op, p.Decision, status, p.typ).refuses(x.r.plan.Contract, p.Decision)
+			refused = x.r.bodies.readAnswer(r, st.request.op, p.Decision, status, p.typ).refuses(x.r.plan.Contract, p.Decision)
 		})
 		if !refused {
 			accepted++

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mockauth/mockauth/internal/codec"
 	"github.com/mockauth/mockauth/internal/session"
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/internal/wire"
@@ -371,7 +370,7 @@ func (r *request) target(f filler) (target string, params map[string]string, err
 }
 
 // build makes the request ready.
-func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, error) {
+func (r *request) build(ctx context.Context, to address, f filler, known *bodies) (*outgoing, error) {
 	target, params, err := r.target(f)
 	if err != nil {
 		return nil, err
@@ -406,7 +405,7 @@ func (r *request) build(ctx context.Context, to address, f filler) (*outgoing, e
 	req.Header = h
 	head := wire.Head(req, params, to.base, "")
 	head.Base = to.root + to.base
-	return &outgoing{http: req, raw: raw, in: r.op.Read(head, h, raw, nil, codec.DefaultLimits())}, nil
+	return &outgoing{http: req, raw: raw, in: r.op.Take(head, h["Accept"], known.ofRequest(r.op, h["Content-Type"], raw), nil)}, nil
 }
 
 func (r *request) headers(f filler) (http.Header, error) {

@@ -44,7 +44,7 @@ func TestARequestThatIsThoughtThroughReadsAsItsBytesDo(t *testing.T) {
 		compare := func(s *shadow, r *request) {
 			s.store.Update(func(tx session.Tx) {
 				in, err := r.incoming(s.to, s.fill(tx), s.readings)
-				out, err2 := r.build(t.Context(), s.to, s.fill(tx))
+				out, err2 := r.build(t.Context(), s.to, s.fill(tx), newBodies())
 				if (err == nil) != (err2 == nil) {
 					t.Errorf("%s %s: %v, and %v", system, r.op.Op.ID, err, err2)
 				}

@@ -44,6 +44,7 @@ type Runner struct {
 	waited    time.Duration
 	prefix    string // of the names of worlds
 	worlds    int
+	bodies    *bodies
 	scene     scene  // see enter
 	profile   string // that a world is given, and its settings
 	settings  map[string]any
@@ -68,7 +69,7 @@ func NewRunner(p *Plan, o Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{plan: p, options: o, client: c, mask: m, prefix: "conform-" + strconv.FormatInt(o.Now().UnixNano()%1e9, 36) + "-" + strconv.Itoa(max(1, o.Process))}
+	r := &Runner{plan: p, options: o, client: c, mask: m, bodies: newBodies(), prefix: "conform-" + strconv.FormatInt(o.Now().UnixNano()%1e9, 36) + "-" + strconv.Itoa(max(1, o.Process))}
 	if p.Target.Control != "" {
 		if r.control, err = NewControl(c, p.Contract.Name); err != nil {
 			return nil, err
@@ -279,7 +280,7 @@ func (x *run) step(ctx context.Context, i int, st *step, last bool) bool {
 	var out *outgoing
 	var err error
 	x.shadow.store.Update(func(tx session.Tx) {
-		out, err = st.request.build(ctx, x.shadow.to, x.fill(tx))
+		out, err = st.request.build(ctx, x.shadow.to, x.fill(tx), x.r.bodies)
 	})
 	var none *absent
 	switch {
@@ -426,7 +427,7 @@ func (x *run) judge(st *step, out *outgoing, reply *Reply, last bool) (c *compar
 		p := s.judge(st.request, out, tx)
 		p.Watch()
 		status, _ := p.Status()
-		a := readAnswer(reply, st.request.op, p.Decision, status, p.typ)
+		a := x.r.bodies.readAnswer(reply, st.request.op, p.Decision, status, p.typ)
 		x.answers = append(x.answers, a)
 		x.conceal(st.request.op.Op, a)
 		links := x.c.links
