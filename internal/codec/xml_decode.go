@@ -225,7 +225,7 @@ func matches(f *field, tag, uri, parent string) bool {
 }
 
 func (d *xmlDecoder) object(el *etree.Element, v view, uri string) (any, *Error) {
-	fields := appendFields(make([]field, 0, len(v.props)), v.props)
+	fields := slices.Clone(v.fields()) // each is told whether it was seen
 	out := make(map[string]any, len(fields))
 	if err := d.attributes(el, fields, out); err != nil {
 		return nil, err

@@ -171,7 +171,7 @@ func (e *xmlEncoder) content(tag string, n *schema.Node, v any, uri, prefix stri
 		return errorOf(Unsupported, "a list stands where the schema has none", "declare an array")
 	case isObject(v):
 		if c.kind != asObject {
-			c.props = nil // of no use to it; validation reports the value
+			c.props, c.of = nil, nil // of no use to it; validation reports the value
 		}
 		return e.object(c, v, uri, prefix)
 	}
@@ -201,7 +201,7 @@ func (e *xmlEncoder) list(f *field, list []any, uri, prefix string) *Error {
 }
 
 func (e *xmlEncoder) object(c view, v any, uri, prefix string) *Error {
-	fields := appendFields(make([]field, 0, len(c.props)), c.props)
+	fields := c.fields()
 	members, _ := membersOf(v, fields)
 	if err := e.attributes(fields, members); err != nil {
 		return err

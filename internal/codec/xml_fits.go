@@ -38,7 +38,7 @@ func (d *xmlDecoder) fits(el *etree.Element, n *schema.Node, uri string) int {
 }
 
 func (d *xmlDecoder) fitsObject(el *etree.Element, n *schema.Node, uri, own string, elements bool) int {
-	fields := appendFields(nil, n.Properties())
+	fields := fieldsOf(n)
 	present := make([]string, 0, len(fields))
 	best := 3
 	know := func(f *field, text string, leaf bool) {

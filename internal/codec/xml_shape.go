@@ -85,6 +85,7 @@ type view struct {
 	node  *schema.Node // nil: nothing is known
 	kind  kind
 	props []schema.Property
+	of    *schema.Node // whose properties these are; nil: not those of one alone
 }
 
 // choose makes the view of n that fits best by score: of each alternative, 0
@@ -98,7 +99,7 @@ func choose(n *schema.Node, score func(*schema.Node) int) view {
 	if n == nil {
 		return v
 	}
-	v.props = n.Properties()
+	v.props, v.of = n.Properties(), n
 	if v.kind != asAny && v.kind != asObject {
 		return v
 	}
@@ -124,8 +125,12 @@ func choose(n *schema.Node, score func(*schema.Node) int) view {
 	if v.kind == asAny {
 		v.node, v.kind = best, kindOf(best)
 	}
-	if v.kind == asObject {
-		v.props = slices.Concat(v.props, best.Properties())
+	switch {
+	case v.kind != asObject:
+	case len(v.props) == 0:
+		v.props, v.of = best.Properties(), best
+	default:
+		v.props, v.of = slices.Concat(v.props, best.Properties()), nil
 	}
 	return v
 }
@@ -159,9 +164,25 @@ type field struct {
 	list []any
 }
 
-func appendFields(fields []field, props []schema.Property) []field {
+// fields are the properties of a view as they stand in XML. They may be shared, and
+// are not to be changed.
+func (v *view) fields() []field {
+	if v.of == nil {
+		return newFields(v.props)
+	}
+	return fieldsOf(v.of)
+}
+
+// fieldsOf are those of a schema, which are kept with it.
+func fieldsOf(n *schema.Node) []field {
+	fields, _ := n.Kept(func() any { return newFields(n.Properties()) }).([]field) // nobody else keeps anything
+	return fields
+}
+
+func newFields(props []schema.Property) []field {
+	fields := make([]field, len(props))
 	for i := range props {
-		fields = append(fields, fieldOf(props[i].Name, props[i].Schema))
+		fields[i] = fieldOf(props[i].Name, props[i].Schema)
 	}
 	return fields
 }

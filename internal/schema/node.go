@@ -70,6 +70,17 @@ func (s *Set) Node(pointer string) (*Node, bool) {
 	return actual.(*Node), true
 }
 
+// Kept is what f works out of the node, the first time and for all who ask
+// after it: how the format of the body writes its members. A node has room for one
+// such thing.
+func (n *Node) Kept(f func() any) any {
+	if n.src == nil {
+		return f() // a Node made by hand
+	}
+	n.src.keptOnce.Do(func() { n.src.kept = f() })
+	return n.src.kept
+}
+
 // Properties returns the declared members of an object in document order, those
 // of allOf's branches in their place. Those of oneOf and anyOf are on the
 // Alternatives.

@@ -25,6 +25,9 @@ type source struct {
 	once  sync.Once
 	built children
 
+	keptOnce sync.Once
+	kept     any // see Node.Kept
+
 	// for Generate
 	mintOnce  sync.Once
 	mint      *mint
