@@ -19,7 +19,7 @@ import (
 //
 // All of them happen, or, if there is an error, none.
 func (d *Decision) Apply() (secrets []string, err error) {
-	s := d.scope
+	s := &d.scope
 	d.settle()
 	s.tx.Begin()
 	defer func() {
@@ -77,7 +77,6 @@ func (d *Decision) Apply() (secrets []string, err error) {
 	}
 	if d.Resume != nil {
 		s.session, s.resumed = s.tx.Session(d.Resume.ID), true
-		s.issued = nil
 	}
 	d.adopt()
 	return secrets, nil
@@ -88,7 +87,7 @@ func (d *Decision) countWrong() {
 	if r == nil || r.Kind.Locks == nil {
 		return
 	}
-	s := d.scope
+	s := &d.scope
 	v, err := r.Kind.Locks.After.Eval(s)
 	after, ok := v.(int)
 	if err != nil || !ok {
@@ -111,7 +110,7 @@ func (d *Decision) countWrong() {
 }
 
 func (d *Decision) touch(t *Token) {
-	s := d.scope
+	s := &d.scope
 	cur := s.tx.Token(t.Text)
 	if cur == nil {
 		return
@@ -132,7 +131,7 @@ func (d *Decision) touch(t *Token) {
 }
 
 func (d *Decision) endNow(x any) {
-	s := d.scope
+	s := &d.scope
 	switch x := x.(type) {
 	case *Session:
 		cur := s.tx.Session(x.ID)
@@ -154,7 +153,7 @@ func (d *Decision) endNow(x any) {
 }
 
 func (d *Decision) open(o *Opened) error {
-	s := d.scope
+	s := &d.scope
 	for {
 		id, err := d.sessionID(o)
 		if err != nil {
@@ -188,7 +187,7 @@ func (d *Decision) sessionID(o *Opened) (string, error) {
 }
 
 func (d *Decision) createNow(r *Record) error {
-	s := d.scope
+	s := &d.scope
 	d.learnRecord(r)
 	r.Guessed = r.Key == "" && d.learnt != nil
 	for r.Key == "" || s.tx.Record(r.Kind.Name, r.Key) != nil {
@@ -208,7 +207,7 @@ func (d *Decision) createNow(r *Record) error {
 }
 
 func (d *Decision) setNow() {
-	s := d.scope
+	s := &d.scope
 	for _, set := range d.Sets {
 		c := *s.tx.Record(set.record.Kind.Name, set.record.Key)
 		c.Fields = maps.Clone(c.Fields)
@@ -273,7 +272,7 @@ func uuid(r *rand.Rand) string {
 }
 
 func (d *Decision) issue(i *Issued) (*Token, error) {
-	s := d.scope
+	s := &d.scope
 	if s.session == nil {
 		return nil, fmt.Errorf("%s issues %s without a session", d.Op.ID, i.Kind.Name)
 	}
@@ -316,8 +315,7 @@ func (d *Decision) issue(i *Issued) (*Token, error) {
 	x.Tokens = append(d.liveTokens(&x), t.Text)
 	s.tx.PutSession(&x)
 	s.session = &x
-	s.setIssued(t)
-	d.made = append(d.made, t)
+	s.issued = append(s.issued, t)
 	if l := i.Kind.Limit; l != nil {
 		d.limit(t, l)
 	}
@@ -382,7 +380,7 @@ func (d *Decision) life(t *Token, i *Issued, inner *scope) {
 
 // limit ends the oldest live tokens beyond the limit.
 func (d *Decision) limit(t *Token, l *specs.Limit) {
-	s := d.scope
+	s := &d.scope
 	f, ok := s.m.Contract.Session.Fact(l.Of)
 	key, isKey := t.Facts[f.Name].(string)
 	if !ok || !isKey {

@@ -75,15 +75,10 @@ func (s *scope) begin(m *Machine, op *specs.Operation, req *Request, at Moment) 
 	}
 }
 
-// newDecision is a decision and its scope, which live as long as each other.
 func (m *Machine) newDecision(op *specs.Operation, req *Request, at Moment) *Decision {
-	both := &struct {
-		Decision
-		scope scope
-	}{}
-	both.scope.begin(m, op, req, at)
-	both.Decision.Op, both.Decision.scope = op, &both.scope
-	return &both.Decision
+	d := &Decision{Op: op}
+	d.scope.begin(m, op, req, at)
+	return d
 }
 
 // Decide says what the request means at this moment. It changes nothing. The
@@ -125,7 +120,7 @@ func tokenOf(c *specs.Contract, reason string) *specs.TokenKind {
 }
 
 func (d *Decision) decide() *Failure {
-	s := d.scope
+	s := &d.scope
 	req := s.req
 	if f := d.alternatives(d.security(), true); f != nil {
 		return f
@@ -222,7 +217,7 @@ func (d *Decision) security() []alternative {
 func (d *Decision) existing(proofs alternative) alternative {
 	alt := slices.Clip(proofs)
 	for i, p := range proofs {
-		ok, undecided := p.When.Holds(d.scope)
+		ok, undecided := p.When.Holds(&d.scope)
 		d.note(undecided)
 		switch {
 		case !ok && len(alt) == len(proofs):
@@ -241,7 +236,7 @@ func (d *Decision) accepts() []alternative {
 	}
 	out := make([]alternative, 0, len(d.Op.Accepts))
 	for i, p := range d.Op.Accepts {
-		ok, undecided := p.When.Holds(d.scope)
+		ok, undecided := p.When.Holds(&d.scope)
 		d.note(undecided)
 		if ok {
 			out = append(out, d.Op.Accepts[i:i+1:i+1])
@@ -250,41 +245,47 @@ func (d *Decision) accepts() []alternative {
 	return out
 }
 
+// missing is a location of a proof where nothing is.
 type missing struct {
-	bind  *specs.RequestBind
+	bind  *specs.RequestBind // nil: nothing is missing
 	empty bool
 }
 
+// or is the first of two.
+func (m missing) or(next missing) missing {
+	if m.bind == nil {
+		return next
+	}
+	return m
+}
+
 // share counts how many of the required locations of a proof are there.
-func (d *Decision) share(p *specs.Proof) (have, want int, first *missing) {
+func (d *Decision) share(p *specs.Proof) (have, want int, first missing) {
 	for _, b := range p.Binds {
 		want++
 		v, ok := d.scope.req.Value(b.At)
 		empty := ok && isToken(b) && v == ""
 		if ok && !empty {
 			have++
-		} else if first == nil {
-			first = &missing{b, empty}
+		} else {
+			first = first.or(missing{b, empty})
 		}
 	}
 	for _, e := range p.Each {
 		want++
 		if _, ok := d.scope.req.Value(e.At); ok {
 			have++
-		} else if first == nil {
-			first = &missing{&specs.RequestBind{At: e.At}, false}
+		} else if first.bind == nil {
+			first = missing{&specs.RequestBind{At: e.At}, false}
 		}
 	}
 	for _, a := range p.Also {
-		if ok, undecided := a.When.Holds(d.scope); a.Optional || !ok {
+		if ok, undecided := a.When.Holds(&d.scope); a.Optional || !ok {
 			d.note(undecided)
 			continue
 		}
 		h, w, f := d.share(a)
-		have, want = have+h, want+w
-		if first == nil {
-			first = f
-		}
+		have, want, first = have+h, want+w, first.or(f)
 	}
 	return have, want, first
 }
@@ -300,16 +301,13 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 	}
 	anonymous := security && d.Op.Anonymous
 	best, bestShare := -1, -1.0
-	var firstMissing *missing
+	var firstMissing missing
 	for i, a := range alts {
 		have, want := 0, 0
-		var first *missing
+		var first missing
 		for _, p := range a {
 			h, w, f := d.share(p)
-			have, want = have+h, want+w
-			if first == nil && f != nil {
-				first = f
-			}
+			have, want, first = have+h, want+w, first.or(f)
 		}
 		share := 1.0
 		if want > 0 {
@@ -318,11 +316,11 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 		if share > bestShare {
 			best, bestShare, firstMissing = i, share, first
 		}
-		if first == nil {
+		if first.bind == nil {
 			break
 		}
 	}
-	if firstMissing != nil {
+	if firstMissing.bind != nil {
 		if anonymous {
 			return nil
 		}
@@ -339,7 +337,7 @@ func (d *Decision) alternatives(alts []alternative, security bool) *Failure {
 	return f
 }
 
-func (d *Decision) missing(m *missing, alts []alternative, security bool) *Failure {
+func (d *Decision) missing(m missing, alts []alternative, security bool) *Failure {
 	b := m.bind
 	f := &Failure{Field: b.At.Field(), proof: alts[0][0]}
 	switch {

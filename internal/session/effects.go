@@ -10,7 +10,7 @@ import (
 
 // effects works out what the request does, on the state before it.
 func (d *Decision) effects() {
-	s := d.scope
+	s := &d.scope
 	holds := func(e *specs.Expr) bool {
 		ok, undecided := e.Holds(s)
 		d.note(undecided)
@@ -134,7 +134,7 @@ func (d *Decision) fact(w specs.NamedValue) any {
 
 func (d *Decision) factValue(w specs.NamedValue) any {
 	if ref := w.Value.Whole(); ref != nil && len(ref.Codecs) == 0 {
-		if r, ok := ref.Raw(d.scope).(*Record); ok {
+		if r, ok := ref.Raw(&d.scope).(*Record); ok {
 			return r.Key
 		}
 	}
@@ -147,7 +147,7 @@ func (d *Decision) factValue(w specs.NamedValue) any {
 
 // eval computes a value; what cannot be computed is nil and noted.
 func (d *Decision) eval(v *specs.Value) any {
-	x, err := v.Eval(d.scope)
+	x, err := v.Eval(&d.scope)
 	if err != nil {
 		d.note(v.Src + ": " + err.Error())
 		return nil
@@ -199,7 +199,7 @@ func (d *Decision) create(c *specs.Create) {
 }
 
 func (d *Decision) set(set *specs.Set) {
-	s := d.scope
+	s := &d.scope
 	if set.To == "session" {
 		if s.session == nil && len(d.Opens) == 0 {
 			return
@@ -236,7 +236,7 @@ func (d *Decision) settle() {
 
 // limits refuses a token beyond a limit that says refuse.
 func (d *Decision) limits() *Failure {
-	s := d.scope
+	s := &d.scope
 	for _, i := range d.Op.Issues {
 		l := i.Token.Limit
 		if l == nil || l.Replace {
@@ -264,7 +264,7 @@ func (d *Decision) limits() *Failure {
 }
 
 func (d *Decision) limitMax(l *specs.Limit) (int, bool) {
-	v, err := l.Max.Eval(d.scope)
+	v, err := l.Max.Eval(&d.scope)
 	n, ok := v.(int)
 	return n, err == nil && ok
 }

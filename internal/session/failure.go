@@ -83,7 +83,7 @@ func (d *Decision) From() []string {
 
 func (d *Decision) entry(list []*specs.FailureEntry) *specs.FailureEntry {
 	for _, e := range list {
-		ok, undecided := e.When.Holds(d.scope)
+		ok, undecided := e.When.Holds(&d.scope)
 		d.note(undecided)
 		if ok {
 			return e

@@ -57,7 +57,7 @@ func (d *Decision) bound(tokens []string, v *specs.Value) Bound {
 	b := Bound{Tokens: tokens, Value: v, Known: true}
 	for _, r := range v.Refs() {
 		before := d.scope.untold.mark()
-		if t, ok := r.Raw(d.scope).(time.Time); ok {
+		if t, ok := r.Raw(&d.scope).(time.Time); ok {
 			b.Instant = t
 		}
 		if len(d.scope.untold.since(before)) > 0 {
@@ -145,7 +145,7 @@ func (d *Decision) Expect(t *Token) (*Expected, error) {
 		return nil, fmt.Errorf("claim %w", err)
 	}
 	inner := *d
-	inner.scope = s
+	inner.scope = *s
 	for _, c := range form.JWT.Claims {
 		b := inner.bound(nil, c.Value)
 		if !b.Known {
@@ -170,7 +170,7 @@ func (d *Decision) Verify(t *Token) bool {
 
 // Issued returns the tokens that Apply stored and whose text is known, in order.
 func (d *Decision) Issued() []*Token {
-	return slices.DeleteFunc(slices.Clone(d.made), func(t *Token) bool { return t.Guessed })
+	return slices.DeleteFunc(slices.Clone(d.scope.issued), func(t *Token) bool { return t.Guessed })
 }
 
 // Opened returns the ids of the sessions that Apply opened, in order.
@@ -191,7 +191,7 @@ func (d *Decision) Role(name string) any {
 
 // Holds evaluates a condition in the scope of the decision, with further names.
 func (d *Decision) Holds(e *specs.Expr, names map[string]any) bool {
-	inner := *d.scope
+	inner := d.scope
 	inner.local = names
 	ok, _ := e.Holds(&inner)
 	return ok
@@ -199,7 +199,7 @@ func (d *Decision) Holds(e *specs.Expr, names map[string]any) bool {
 
 // Eval evaluates an expression in the scope of the decision; nil if it cannot.
 func (d *Decision) Eval(e *specs.Expr) any {
-	v, err := e.Eval(d.scope)
+	v, err := e.Eval(&d.scope)
 	if err != nil {
 		return nil
 	}
@@ -356,7 +356,7 @@ func idOf(e *specs.ExampleEach) *specs.AnswerBind {
 }
 
 func (d *Decision) sessions(in *specs.Expr) []*Session {
-	x, err := in.Eval(d.scope)
+	x, err := in.Eval(&d.scope)
 	list, ok := x.([]any)
 	if err != nil || !ok {
 		return nil
@@ -386,7 +386,7 @@ func (d *Decision) named(r *specs.Ref) any {
 			return x
 		}
 	}
-	if t, ok := r.Raw(d.scope).(*Token); ok {
+	if t, ok := r.Raw(&d.scope).(*Token); ok {
 		return t
 	}
 	return nil
@@ -403,7 +403,7 @@ func (d *Decision) binds() []*specs.AnswerBind {
 }
 
 func (d *Decision) adoptToken(t *Token, v any) {
-	s := d.scope
+	s := &d.scope
 	text, ok := value.Text(v)
 	if t == nil || !t.Guessed || !ok || text == "" || s.tx.Token(text) != nil {
 		return
@@ -430,22 +430,16 @@ func (d *Decision) adoptToken(t *Token, v any) {
 			}
 		}
 	}
-	for i := range d.made {
-		if d.made[i] == t {
-			d.made[i] = &c
+	for _, list := range [...]tokens{s.issued, s.presented} {
+		if i := slices.Index(list, t); i >= 0 {
+			list[i] = &c
 		}
-	}
-	if old, _ := s.issued.get(t.Kind.Name); old == t {
-		s.setIssued(&c)
-	}
-	if old, _ := s.presented.get(t.Kind.Name); old == t {
-		s.setPresented(&c)
 	}
 }
 
 // adoptSession gives a session the id that an answer tells.
 func (d *Decision) adoptSession(x *Session, id string) {
-	s := d.scope
+	s := &d.scope
 	cur := s.tx.Session(x.ID)
 	if cur == nil || !cur.Guessed || id == "" || s.tx.Session(id) != nil {
 		return
@@ -459,13 +453,10 @@ func (d *Decision) adoptSession(x *Session, id string) {
 			u := *t
 			u.Session = id
 			s.tx.PutToken(&u)
-			for i := range d.made {
-				if d.made[i].Text == u.Text {
-					d.made[i] = &u
+			for i := range s.issued {
+				if s.issued[i].Text == u.Text {
+					s.issued[i] = &u
 				}
-			}
-			if i, ok := s.issued.get(u.Kind.Name); ok && i.Text == u.Text {
-				s.setIssued(&u)
 			}
 		}
 	}
@@ -481,7 +472,7 @@ func (d *Decision) adoptSession(x *Session, id string) {
 }
 
 func (d *Decision) putSession(x *Session) {
-	s := d.scope
+	s := &d.scope
 	s.tx.PutSession(x)
 	if s.session != nil && s.session.ID == x.ID {
 		s.session = x

@@ -200,16 +200,14 @@ type Decision struct {
 
 	Notes []string // conditions that could not be decided, and the like
 
-	scope   *scope
+	scope   scope
 	needOf  []neededRecord
-	refused *refusal // what the contract answers to Failure, once looked up
-	looked  bool
+	refused *refusal       // what the contract answers to Failure, once looked up
 	proofs  []*specs.Proof // complete ones
 	learnt  *Learnt        // nil: everything is minted
+	looked  bool           // for refused
 	below   bool           // the session that is issued for lies below another: no answer tells its tokens
-	made    []*Token
-	watch   bool // Render says what is bound
-	assumed []Assumption
+	watch   bool           // Render says what is bound
 }
 
 type setRecord struct {

@@ -15,7 +15,7 @@ import (
 // then comparisons, then the proofs beside it. It returns the first token that
 // the proof showed; nil: none.
 func (d *Decision) prove(p *specs.Proof) (*Token, *Failure) {
-	s := d.scope
+	s := &d.scope
 	var got *Token
 	binds := slices.Clip(p.Binds)
 	for _, b := range p.May {
@@ -53,7 +53,7 @@ func (d *Decision) prove(p *specs.Proof) (*Token, *Failure) {
 			continue
 		}
 		if a.Optional {
-			if _, _, first := d.share(a); first != nil {
+			if _, _, first := d.share(a); first.bind != nil {
 				continue
 			}
 		}
@@ -81,7 +81,7 @@ func tolerated(p *specs.Proof, reason string) bool {
 // proveToken finds the token at a location and checks it: form, signature,
 // known, kind, revoked or consumed, expired.
 func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Failure) {
-	s := d.scope
+	s := &d.scope
 	raw, _ := s.req.Value(b.At)
 	_, isText := value.Text(raw)
 	first := b.Alts[0]
@@ -142,8 +142,8 @@ func (d *Decision) proveToken(p *specs.Proof, b *specs.RequestBind) (*Token, *Fa
 	if dead == "" {
 		d.Touch = append(d.Touch, found)
 	}
-	if _, known := s.presented.get(k.Name); !known {
-		s.setPresented(found)
+	if s.presented.youngest(k.Name) == nil {
+		s.presented = append(s.presented, found)
 	}
 	if !p.SameNone {
 		if s.session == nil {
@@ -376,7 +376,7 @@ func (d *Decision) matches(r *Record, b *specs.RequestBind) bool {
 }
 
 func (d *Decision) findRecord(p *specs.Proof, g *group) *Failure {
-	s := d.scope
+	s := &d.scope
 	kind := s.m.Contract.Record(g.kind)
 	if known := s.record(g.role); known != nil {
 		for b := range g.binds {
@@ -471,7 +471,7 @@ func (d *Decision) compare(p *specs.Proof, b *specs.RequestBind) *Failure {
 	raw, _ := d.scope.req.Value(b.At)
 	have, ok := value.Text(raw)
 	for _, t := range b.Alts {
-		want, err := t.Value.Eval(d.scope)
+		want, err := t.Value.Eval(&d.scope)
 		if err != nil {
 			continue
 		}
@@ -490,7 +490,7 @@ func (d *Decision) compare(p *specs.Proof, b *specs.RequestBind) *Failure {
 }
 
 func (d *Decision) proveEach(e *specs.Each) *Failure {
-	s := d.scope
+	s := &d.scope
 	raw, _ := s.req.Value(e.At)
 	list, ok := raw.([]any)
 	if !ok {
@@ -542,10 +542,10 @@ type neededRecord struct {
 }
 
 func (d *Decision) recordNeeds() *Failure {
-	s := d.scope
-	defer func() { s.name, s.thing = "", nil }()
+	s := &d.scope
+	defer func() { s.needing = nil }()
 	for _, n := range d.needOf {
-		s.name, s.thing = n.record.Kind.Name, n.record
+		s.needing = n.record
 		for _, need := range n.record.Kind.Needs {
 			if tolerated(n.proof, need.Else) {
 				continue

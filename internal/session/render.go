@@ -59,7 +59,7 @@ func (d *Decision) Status() (status int, problem bool) {
 }
 
 func (d *Decision) status(v *specs.Value) int {
-	x, err := v.Eval(d.scope)
+	x, err := v.Eval(&d.scope)
 	if err != nil {
 		return 500
 	}
@@ -76,7 +76,7 @@ func (d *Decision) envelopeStatus(n int) int {
 	if e == nil {
 		return n
 	}
-	if v, err := e.Eval(d.scope); err == nil {
+	if v, err := e.Eval(&d.scope); err == nil {
 		if s, ok := v.(int); ok && s >= 100 && s <= 599 {
 			return s
 		}
@@ -159,7 +159,7 @@ func (d *Decision) cookie(out *Rendered, b *specs.AnswerBind) {
 		}
 		c.Value = t
 		for _, r := range b.Value.Refs() {
-			if tok, ok := r.Raw(d.scope).(*Token); ok {
+			if tok, ok := r.Raw(&d.scope).(*Token); ok {
 				c.Expires = tok.Expires
 			}
 		}
@@ -180,7 +180,7 @@ func (d *Decision) each(out *Rendered, e *specs.ExampleEach, node *schema.Node) 
 	if !ok || !isList || len(items) == 0 {
 		return
 	}
-	x, err := e.In.Eval(d.scope)
+	x, err := e.In.Eval(&d.scope)
 	if err != nil {
 		d.note(e.In.Src + ": " + err.Error())
 	}
@@ -191,10 +191,8 @@ func (d *Decision) each(out *Rendered, e *specs.ExampleEach, node *schema.Node) 
 	}
 	filled := make([]any, 0, len(from))
 	for i, el := range from {
-		inner := *d.scope
-		inner.local = map[string]any{e.As: el}
 		sub := *d
-		sub.scope = &inner
+		sub.scope.local = map[string]any{e.As: el}
 		item := value.Clone(items[0])
 		for _, b := range e.Binds {
 			item = sub.place(item, b.At.Tokens, b.Value, n)
@@ -215,7 +213,7 @@ func (d *Decision) place(body any, tokens []string, v *specs.Value, node *schema
 		return value.Remove(body, tokens)
 	}
 	n := descend(node, tokens)
-	x, err := v.Eval(d.scope)
+	x, err := v.Eval(&d.scope)
 	if err != nil {
 		d.note(v.Src + ": " + err.Error())
 		x = nil

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"math/rand/v2"
@@ -23,17 +24,16 @@ type scope struct {
 	number int
 	op     *specs.Operation
 
-	roles     named[any]    // *Record, []any of them, or *Session
-	presented named[*Token] // by kind
-	issued    named[*Token] // by kind, minted by this request
+	roles     named[any] // *Record, []any of them, or *Session
+	presented tokens     // one of a kind
+	issued    tokens     // minted by this request
 	opened    named[*Session]
 	session   *Session // in force
 	resumed   bool
 	failure   *Failure
 	self      *Token // inside tokens
 	local     map[string]any
-	name      string // of one more thing; "": none
-	thing     any
+	needing   *Record // whose kind's conditions are checked; nil: none's
 	computing []*specs.Let
 	untold    *untold // nil: everything is told
 }
@@ -69,6 +69,19 @@ func (l *named[T]) set(name string, thing T) {
 	*l = append(*l, entry[T]{name, thing})
 }
 
+// tokens are a few tokens, the youngest last.
+type tokens []*Token
+
+// youngest is the last one of a kind; nil: there is none.
+func (l tokens) youngest(kind string) *Token {
+	for _, t := range slices.Backward(l) {
+		if t.Kind.Name == kind {
+			return t
+		}
+	}
+	return nil
+}
+
 // record returns the record that a role stands for; nil if there is none, or if
 // it is no record.
 func (s *scope) record(role string) *Record {
@@ -78,10 +91,6 @@ func (s *scope) record(role string) *Record {
 }
 
 func (s *scope) setRole(name string, x any) { s.roles.set(name, x) }
-
-func (s *scope) setPresented(t *Token) { s.presented.set(t.Kind.Name, t) }
-
-func (s *scope) setIssued(t *Token) { s.issued.set(t.Kind.Name, t) }
 
 type (
 	settingsHandle struct{}
@@ -125,8 +134,8 @@ func (s *scope) Root(name string) any {
 	if v, ok := s.local[name]; ok {
 		return v
 	}
-	if name == s.name && name != "" {
-		return s.thing
+	if s.needing != nil && name == s.needing.Kind.Name {
+		return s.needing
 	}
 	if s.self != nil {
 		if f, ok := s.m.Contract.Session.Fact(name); ok {
@@ -181,11 +190,10 @@ func (s *scope) token(kind string) *Token {
 	if s.self != nil && s.self.Kind.Name == kind {
 		return s.self
 	}
-	if t, ok := s.issued.get(kind); ok {
-		return t
-	}
-	if t, ok := s.presented.get(kind); ok && !s.resumed {
-		return t
+	if !s.resumed {
+		if t := cmp.Or(s.issued.youngest(kind), s.presented.youngest(kind)); t != nil {
+			return t
+		}
 	}
 	return s.youngest(s.sessionInForce(), kind)
 }

@@ -10,7 +10,8 @@ import (
 // checker knows an account by what logs it in, and little more. A machine that
 // knows everything has none.
 type untold struct {
-	fields []string // kind.field, in the order in which they were asked for
+	fields  []string // kind.field, in the order in which they were asked for
+	assumed []Assumption
 }
 
 func (u *untold) add(kind, field string) {
@@ -52,7 +53,12 @@ type Assumption struct {
 
 // Assumed returns the conditions that were taken to hold: accounts that are told
 // in part are taken for ordinary ones.
-func (d *Decision) Assumed() []Assumption { return d.assumed }
+func (d *Decision) Assumed() []Assumption {
+	if u := d.scope.untold; u != nil {
+		return u.assumed
+	}
+	return nil
+}
 
 // holds decides a condition. What rests on fields that nobody told is taken to
 // hold.
@@ -63,7 +69,7 @@ func (d *Decision) holds(n *specs.Need, s *scope) (ok bool, undecided string) {
 	if len(fields) == 0 {
 		return ok, undecided
 	}
-	d.assumed = append(d.assumed, Assumption{Need: n, Fields: fields, Met: ok})
+	s.untold.assumed = append(s.untold.assumed, Assumption{Need: n, Fields: fields, Met: ok})
 	return true, ""
 }
 
