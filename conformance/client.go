@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -216,25 +217,14 @@ func (c *Client) exchange(parent context.Context, in *http.Request, asks instruc
 			}
 		}
 	}
-	r := in.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	r := in.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		DNSStart:             func(httptrace.DNSStartInfo) { reach(stageResolve) },
 		ConnectStart:         func(string, string) { reach(stageConnect) },
 		TLSHandshakeStart:    func() { reach(stageTLS) },
 		GotConn:              func(httptrace.GotConnInfo) { reach(stageSent) },
 		GotFirstResponseByte: func() { reach(stageBody) },
 	}))
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	for name, list := range c.target.Headers {
-		if _, given := r.Header[name]; !given {
-			r.Header[name] = list
-		}
-	}
-	if _, given := r.Header["User-Agent"]; !given {
-		r.Header["User-Agent"] = []string{userAgent}
-	}
-	asks.write(r.Header)
+	r.Header = c.header(in.Header, asks)
 	start := time.Now()
 	failed := func(err error) error {
 		return c.explain(parent, r, stage(at.Load()), time.Since(start), err)
@@ -249,7 +239,7 @@ func (c *Client) exchange(parent context.Context, in *http.Request, asks instruc
 	if d, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		reply.Date = d
 	}
-	reply.Body, err = io.ReadAll(io.LimitReader(res.Body, MaxBody+1))
+	reply.Body, err = readAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
 	if len(reply.Body) > MaxBody {
 		reply.Body, reply.Cut = reply.Body[:MaxBody], true
 	}
@@ -258,6 +248,40 @@ func (c *Client) exchange(parent context.Context, in *http.Request, asks instruc
 		return reply, failed(err)
 	}
 	return reply, nil
+}
+
+// header is what is sent for a header that was asked for, which stays as it is.
+func (c *Client) header(h http.Header, asks instructions) http.Header {
+	_, named := h["User-Agent"]
+	if named && len(c.target.Headers) == 0 && asks == (instructions{}) {
+		return h
+	}
+	out := make(http.Header, len(h)+len(c.target.Headers)+1)
+	if !named {
+		out["User-Agent"] = []string{userAgent}
+	}
+	maps.Copy(out, c.target.Headers)
+	maps.Copy(out, h)
+	asks.write(out)
+	return out
+}
+
+// readAll reads to the end. length is how long the whole is said to be, below 0:
+// nobody said.
+func readAll(r io.Reader, length int64) ([]byte, error) {
+	b := make([]byte, 0, min(max(length, 0), 64<<10)+1) // no more is believed
+	for len(b) < cap(b) {
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if errors.Is(err, io.EOF) {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+	rest, err := io.ReadAll(r)
+	return append(b, rest...), err
 }
 
 // elsewhere is where a redirect leads if that is another host, port or scheme.

@@ -92,6 +92,9 @@ func (x *run) register(ctx context.Context) {
 		id := x.c.ID + " " + x.name(y)
 		alive[id] = true
 		if c := x.closer(ctx, y); c != nil {
+			if x.opened == nil {
+				x.opened = map[string]bool{}
+			}
 			x.opened[id] = true
 			err := l.Opened(id, Closer{Case: x.c.ID, Requests: []CloseRequest{{Method: c.out.http.Method, URL: c.out.http.URL.String(), Header: c.out.http.Header, Body: c.out.raw}}})
 			if err != nil {

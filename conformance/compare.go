@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,9 +34,7 @@ type comparison struct {
 	// slack is how far two times may lie apart.
 	slack time.Duration
 	now   time.Time
-	// own are the pointers of the members that have a binding of their own.
-	own map[string]bool
-	out []Mismatch
+	out   []Mismatch
 }
 
 // add notes a mismatch. m is what the demand rests on by itself.
@@ -252,23 +251,21 @@ func (c *comparison) body(pointer string) {
 			c.add("body", f.Pointer, demand(f.Message), c.show(f.Pointer), m, c.pointer)
 		}
 	}
-	done := map[string]bool{}
-	c.own = map[string]bool{}
-	for _, b := range c.wanted.Bound {
-		c.own[value.Pointer(b.Tokens...)] = true
-	}
-	for _, b := range c.wanted.Bound {
-		p := value.Pointer(b.Tokens...)
-		if !done[p] {
-			done[p] = true
-			c.bound(b, p)
+	for i, b := range c.wanted.Bound {
+		if !binds(c.wanted.Bound[:i], b.Tokens) {
+			c.bound(b)
 		}
 	}
 	if c.p.Failure != nil {
-		c.members(done)
+		c.members()
 		return
 	}
-	c.present(c.wanted.Body, c.a.body, nil, done)
+	c.present(c.wanted.Body, c.a.body, make([]string, 0, deepest))
+}
+
+// binds reports whether a member has a binding of its own.
+func binds(list []session.Bound, at []string) bool {
+	return slices.ContainsFunc(list, func(b session.Bound) bool { return slices.Equal(b.Tokens, at) })
 }
 
 // stronger is the mark that weighs more.
@@ -281,29 +278,30 @@ func stronger(a, b specs.Mark) specs.Mark {
 
 // present looks whether the members of the documented example are there. The
 // schema says which ones must be; the others weigh less.
-func (c *comparison) present(want, got any, at []string, done map[string]bool) {
+func (c *comparison) present(want, got any, at []string) {
 	w, ok := want.(value.Object)
-	g, isMap := value.Plain(got).(map[string]any)
-	if !ok || !isMap || len(at) > 8 {
+	g, isMap := got.(map[string]any)
+	if !ok || !isMap || len(at) > deepest {
 		return
 	}
 	for _, m := range w {
-		sub := append(append([]string{}, at...), m.Name)
-		p := value.Pointer(sub...)
+		at := append(at, m.Name) // one after another in the same place: nobody keeps it
 		v, there := g[m.Name]
-		if done[p] {
-			continue
-		}
-		if !there {
-			mark := weight.AtMostObserved(c.at(sub, "shape"), "the documented example has it, and the schema does not require it")
-			if m.Value != nil && !c.missing(p) {
+		switch {
+		case binds(c.wanted.Bound, at):
+		case there:
+			c.present(m.Value, v, at)
+		case m.Value != nil:
+			if p := value.Pointer(at...); !c.missing(p) {
+				mark := weight.AtMostObserved(c.at(at, "shape"), "the documented example has it, and the schema does not require it")
 				c.add("body", p, clipped(show(m.Value)), "not there", mark, c.pointer)
 			}
-			continue
 		}
-		c.present(m.Value, v, sub, done)
 	}
 }
+
+// deepest is how deep a member of the documented example may lie that is looked for.
+const deepest = 8
 
 // missing reports whether the schema has said already that a member is not
 // there.
@@ -355,27 +353,27 @@ func clipped(s string) string {
 const maxCompared = 32 << 10
 
 // bound compares a member that has a value of its own.
-func (c *comparison) bound(b session.Bound, pointer string) {
+func (c *comparison) bound(b session.Bound) {
 	want, wanted := value.Lookup(c.wanted.Body, b.Tokens)
 	got, there := value.Lookup(c.a.body, b.Tokens)
-	m := c.at(b.Tokens, "values")
+	rests := func() specs.Mark { return c.at(b.Tokens, "values") }
 	switch {
 	case wanted && !there:
 		if !b.Known && !c.plan.Target.Complete {
 			return
 		}
-		c.add("body", pointer, clipped(show(want)), "not there", stronger(m, c.part("shape")), c.pointer)
+		c.add("body", value.Pointer(b.Tokens...), clipped(show(want)), "not there", stronger(rests(), c.part("shape")), c.pointer)
 	case !wanted && there && got != nil && b.Known:
-		c.add("body", pointer, "not there", clipped(show(got)), m, c.pointer)
+		c.add("body", value.Pointer(b.Tokens...), "not there", clipped(show(got)), rests(), c.pointer)
 	case !wanted || !b.Known:
 	case !b.Instant.IsZero():
 		if c.sameTime(b, want, got) {
 			return
 		}
 		w, g := instants(want, got, timeOf(b, want), timeOf(b, got))
-		c.add("body", pointer, w, g, m, c.pointer)
+		c.add("body", value.Pointer(b.Tokens...), w, g, rests(), c.pointer)
 	default:
-		c.values(want, got, b.Tokens, m)
+		c.values(want, got, slices.Clip(b.Tokens), rests)
 	}
 }
 
@@ -396,11 +394,12 @@ func timeOf(b session.Bound, v any) time.Time {
 }
 
 // values compares two values, all places at once. Members that are not demanded
-// may be there, and those that have a binding of their own are compared by it.
-func (c *comparison) values(want, got any, at []string, m specs.Mark) {
+// may be there, and those that have a binding of their own are compared by it. rests
+// says what the demand rests on.
+func (c *comparison) values(want, got any, at []string, rests func() specs.Mark) {
 	switch w := want.(type) {
 	case value.Object:
-		g, ok := value.Plain(got).(map[string]any)
+		g, ok := got.(map[string]any)
 		if !ok {
 			break
 		}
@@ -409,17 +408,17 @@ func (c *comparison) values(want, got any, at []string, m specs.Mark) {
 				continue
 			}
 			v, there := g[member.Name]
-			sub := append(append([]string{}, at...), member.Name)
-			if c.own[value.Pointer(sub...)] {
+			at := append(at, member.Name)
+			if binds(c.wanted.Bound, at) {
 				continue
 			}
 			if !there {
 				if member.Value != nil {
-					c.add("body", value.Pointer(sub...), clipped(show(member.Value)), "not there", m, c.pointer)
+					c.add("body", value.Pointer(at...), clipped(show(member.Value)), "not there", rests(), c.pointer)
 				}
 				continue
 			}
-			c.values(member.Value, v, sub, m)
+			c.values(member.Value, v, at, rests)
 		}
 		return
 	case []any:
@@ -428,23 +427,29 @@ func (c *comparison) values(want, got any, at []string, m specs.Mark) {
 			break
 		}
 		for i := range w {
-			c.values(w[i], g[i], append(append([]string{}, at...), strconv.Itoa(i)), m)
+			c.values(w[i], g[i], append(at, strconv.Itoa(i)), rests)
 		}
 		return
 	}
 	if !same(want, got) {
-		c.add("body", value.Pointer(at...), clipped(show(want)), clipped(show(got)), m, c.pointer)
+		c.add("body", value.Pointer(at...), clipped(show(want)), clipped(show(got)), rests(), c.pointer)
 	}
 }
 
 // same compares scalars: numbers by their value.
 func same(a, b any) bool {
+	switch a.(type) {
+	case nil, bool, string, json.Number:
+		if a == b {
+			return true // most are, and need not be written
+		}
+	}
 	x, isX := a.(json.Number)
 	y, isY := b.(json.Number)
 	if isX && isY {
 		f, err1 := x.Float64()
 		g, err2 := y.Float64()
-		return x == y || err1 == nil && err2 == nil && f == g
+		return err1 == nil && err2 == nil && f == g
 	}
 	xb, err1 := json.Marshal(value.Plain(a))
 	yb, err2 := json.Marshal(value.Plain(b))
@@ -454,41 +459,44 @@ func same(a, b any) bool {
 // members compares the other members of a refusal with the documented example:
 // its codes as it says, the rest with less weight. Of a text that is no code it
 // asks only that it is there: nobody knows how a server words it.
-func (c *comparison) members(done map[string]bool) {
-	codes := map[string]bool{}
-	for _, l := range c.plan.Contract.Envelope.Codes {
-		codes[value.Pointer(l.Tokens...)] = true
-	}
+func (c *comparison) members() {
 	var walk func(want any, at []string)
 	walk = func(want any, at []string) {
-		p := value.Pointer(at...)
-		if done[p] {
+		if binds(c.wanted.Bound, at) {
 			return
 		}
-		if o, ok := want.(value.Object); ok {
-			for _, m := range o {
-				walk(m.Value, append(append([]string{}, at...), m.Name))
+		switch want := want.(type) {
+		case value.Object:
+			for _, m := range want {
+				walk(m.Value, append(at, m.Name))
 			}
-			return
-		}
-		if _, ok := want.([]any); ok {
-			return
-		}
-		m := c.at(at, "values")
-		_, wording := want.(string)
-		wording = wording && !codes[p]
-		if !codes[p] {
-			m = weight.AtMostObserved(m, "the documented example has it, and it is no code")
-		}
-		got, there := value.Lookup(c.a.body, at)
-		switch {
-		case !there && want != nil:
-			c.add("body", p, clipped(show(want)), "not there", m, c.pointer)
-		case there && !wording && !same(want, got):
-			c.add("body", p, clipped(show(want)), clipped(show(got)), m, c.pointer)
+		case []any:
+		default:
+			c.member(want, at)
 		}
 	}
-	walk(c.wanted.Body, nil)
+	walk(c.wanted.Body, make([]string, 0, deepest))
+}
+
+// member compares one of them.
+func (c *comparison) member(want any, at []string) {
+	code := slices.ContainsFunc(c.plan.Contract.Envelope.Codes, func(l specs.Location) bool { return slices.Equal(l.Tokens, at) })
+	_, wording := want.(string)
+	wording = wording && !code
+	got, there := value.Lookup(c.a.body, at)
+	came := "not there"
+	switch {
+	case !there && want != nil:
+	case there && !wording && !same(want, got):
+		came = clipped(show(got))
+	default:
+		return
+	}
+	m := c.at(at, "values")
+	if !code {
+		m = weight.AtMostObserved(m, "the documented example has it, and it is no code")
+	}
+	c.add("body", value.Pointer(at...), clipped(show(want)), came, m, c.pointer)
 }
 
 // token compares a token that was issued with what its kind looks like.

@@ -3,6 +3,7 @@ package conformance
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/session"
@@ -103,26 +104,11 @@ func learn(c *specs.Contract, d *session.Decision, a *answer) *session.Learnt {
 	if d.Answer == nil {
 		return l
 	}
-	tokens := map[string]bool{}
-	for _, k := range c.Tokens {
-		tokens[k.Name] = true
-	}
-	created := map[string]bool{}
-	for _, x := range d.Op.Creates {
-		created[x.As] = true
-	}
-	opened := map[string]string{}
-	for _, o := range d.Opens {
-		opened["session"] = o.As
-		if o.As != "" {
-			opened[o.As] = o.As
-		}
-	}
-	binds := d.Answer.Binds
+	all := d.Answer.Binds
 	if d.Answer.Example != nil {
-		binds = append(append([]*specs.AnswerBind{}, d.Answer.Example.Binds...), binds...)
+		all = slices.Concat(d.Answer.Example.Binds, all)
 	}
-	for _, b := range binds {
+	for _, b := range all {
 		refs := b.Value.Refs()
 		v, ok := a.at(b.At)
 		if len(refs) != 1 || !ok || v == nil {
@@ -132,7 +118,7 @@ func learn(c *specs.Contract, d *session.Decision, a *answer) *session.Learnt {
 		if !ok || x == nil {
 			continue
 		}
-		learnOne(l, refs[0], x, tokens, created, opened)
+		learnOne(l, c, d, refs[0], x)
 	}
 	for _, i := range d.Issue {
 		learnID(l, i.Kind)
@@ -140,22 +126,35 @@ func learn(c *specs.Contract, d *session.Decision, a *answer) *session.Learnt {
 	return l
 }
 
-func learnOne(l *session.Learnt, r *specs.Ref, x any, tokens, created map[string]bool, opened map[string]string) {
+// openedAs is what a session is called that a decision opens, by what a contract
+// calls it.
+func openedAs(d *session.Decision, called string) (as string, ok bool) {
+	for _, o := range slices.Backward(d.Opens) {
+		if called == "session" || o.As != "" && o.As == called {
+			return o.As, true
+		}
+	}
+	return "", false
+}
+
+func learnOne(l *session.Learnt, c *specs.Contract, d *session.Decision, r *specs.Ref, x any) {
 	path := ""
 	if len(r.Path) > 0 {
 		path = r.Path[0]
 	}
 	t, isText := value.Text(x)
+	token := c.Token(r.Root) != nil
+	created := func(e *specs.Create) bool { return e.As == r.Root }
 	switch {
-	case tokens[r.Root] && (path == "" || path == "value"):
+	case token && (path == "" || path == "value"):
 		if len(l.Tokens[r.Root]) == 0 && isText && t != "" {
 			l.Tokens[r.Root] = []any{x}
 		}
-	case tokens[r.Root] && path == "id" && len(r.Path) == 1:
+	case token && path == "id" && len(r.Path) == 1:
 		if isText {
 			l.IDs[r.Root] = t
 		}
-	case created[r.Root] && len(r.Path) <= 1:
+	case len(r.Path) <= 1 && slices.ContainsFunc(d.Op.Creates, created):
 		fields := l.Records[r.Root]
 		if fields == nil {
 			fields = map[string]any{}
@@ -167,7 +166,7 @@ func learnOne(l *session.Learnt, r *specs.Ref, x any, tokens, created map[string
 			fields[path] = value.Plain(x)
 		}
 	case path == "id" && len(r.Path) == 1 && isText:
-		if as, ok := opened[r.Root]; ok {
+		if as, ok := openedAs(d, r.Root); ok {
 			l.Sessions[as] = t
 		}
 	}

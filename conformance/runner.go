@@ -45,8 +45,9 @@ type Runner struct {
 	prefix    string // of the names of worlds
 	worlds    int
 	bodies    *bodies
-	scene     scene  // see enter
-	profile   string // that a world is given, and its settings
+	handsOut  map[*specs.Operation][]*specs.AnswerBind // see tokenBinds
+	scene     scene                                    // see enter
+	profile   string                                   // that a world is given, and its settings
 	settings  map[string]any
 	ledgerErr error // the first that the ledger gave
 	// carried are the accounts that the cases so far have changed, see carry.
@@ -69,7 +70,7 @@ func NewRunner(p *Plan, o Options) (*Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{plan: p, options: o, client: c, mask: m, bodies: newBodies(), prefix: "conform-" + strconv.FormatInt(o.Now().UnixNano()%1e9, 36) + "-" + strconv.Itoa(max(1, o.Process))}
+	r := &Runner{plan: p, options: o, client: c, mask: m, bodies: newBodies(), handsOut: map[*specs.Operation][]*specs.AnswerBind{}, prefix: "conform-" + strconv.FormatInt(o.Now().UnixNano()%1e9, 36) + "-" + strconv.Itoa(max(1, o.Process))}
 	if p.Target.Control != "" {
 		if r.control, err = NewControl(c, p.Contract.Name); err != nil {
 			return nil, err
@@ -155,7 +156,7 @@ type run struct {
 // Run carries one case out, and closes what it opened, also if ctx ends.
 func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 	started := time.Now()
-	x := &run{r: r, c: c, v: Verdict{Info: c.Info, Status: Passed}, opened: map[string]bool{}, before: r.used.Sessions}
+	x := &run{r: r, c: c, v: Verdict{Info: c.Info, Status: Passed}, before: r.used.Sessions}
 	if c.Excluded != "" {
 		x.v.Status, x.v.Why = Excluded, c.Excluded
 		return x.v
@@ -180,10 +181,7 @@ func (r *Runner) Run(ctx context.Context, c *Case) Verdict {
 	default:
 		x.steps(ctx)
 	}
-	// Clean-up outlives the interrupt, within bounds.
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
-	defer cancel()
-	x.end(closing)
+	x.end(ctx)
 	x.v.Seconds = time.Since(started).Seconds()
 	x.v = r.excuse(x.v)
 	if x.v.Status != Passed || !r.options.Brief {
@@ -219,27 +217,33 @@ func (r *Runner) over(c *Case) string {
 // begin makes the state in which the case begins.
 func (x *run) begin(ctx context.Context) error {
 	p := x.r.plan
-	settings := p.seed.settings
-	for k, v := range x.c.settings {
-		settings = with(settings, k, v)
-	}
-	x.shadow = p.seed.shadow(settings)
-	x.shadow.machine.Sham = false
-	x.shadow.now = x.r.options.Now().UTC()
 	if x.r.control == nil || !p.Target.Capabilities.Worlds {
+		x.anew(x.r.options.Now().UTC())
 		return nil
 	}
-	x.shadow.now = p.seed.start
-	w, k, err := x.r.enter(ctx, x.c, x.shadow.now)
-	if err != nil {
-		return err
-	}
+	w, k, err := x.r.enter(ctx, x.c, p.seed.start)
 	if k != nil {
 		x.resume(k)
+	} else {
+		x.anew(p.seed.start)
+	}
+	if err != nil {
+		return err
 	}
 	x.world = w
 	x.shadow.to.root = strings.TrimRight(w.URL.String(), "/")
 	return nil
+}
+
+// anew makes the state in which a case begins that goes on from no other.
+func (x *run) anew(now time.Time) {
+	settings := x.r.plan.seed.settings
+	for k, v := range x.c.settings {
+		settings = with(settings, k, v)
+	}
+	x.shadow = x.r.plan.seed.shadow(settings)
+	x.shadow.machine.Sham = false
+	x.shadow.now = now
 }
 
 // fault is an error that is not an answer of the target.
@@ -559,11 +563,17 @@ func (x *run) verdict(out []Mismatch) {
 func (x *run) end(ctx context.Context) {
 	if x.world != nil {
 		x.r.used.Closed = x.r.used.Sessions // a world ends with all that is in it
-		if x.v.Status != Passed {
-			x.r.Leave(ctx) // what got no answer may still happen in it
+		if x.v.Status == Passed {
+			return
 		}
+	}
+	// Clean-up outlives the interrupt, within bounds.
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	if x.world != nil {
+		x.r.Leave(closing) // what got no answer may still happen in it
 		return
 	}
-	x.closeSessions(ctx)
+	x.closeSessions(closing)
 	x.keep()
 }

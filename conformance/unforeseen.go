@@ -1,12 +1,17 @@
 package conformance
 
 import (
+	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/mockauth/mockauth/internal/value"
 	"github.com/mockauth/mockauth/specs"
 )
+
+// jwtStart is what every JSON Web Token begins with.
+const jwtStart = "eyJ"
 
 // jwtShape finds what looks like a JSON Web Token, wherever it stands.
 var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*`)
@@ -16,35 +21,22 @@ var jwtShape = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[
 // all the same. They are looked for wherever an answer of the operation may have
 // one, in every cookie, and by the shape of a JSON Web Token.
 func (x *run) conceal(op *specs.Operation, a *answer) {
-	tokens := map[string]bool{}
-	for _, k := range x.r.plan.Contract.Tokens {
-		tokens[k.Name] = true
-	}
-	for _, answer := range op.Answers {
-		binds := answer.Binds
-		if answer.Example != nil {
-			binds = append(binds[:len(binds):len(binds)], answer.Example.Binds...)
+	for _, b := range x.r.tokenBinds(op) {
+		v, ok := a.at(b.At)
+		if !ok {
+			continue
 		}
-		for _, b := range binds {
-			for _, r := range b.Value.Refs() {
-				if !tokens[r.Root] || len(r.Path) > 0 && r.Path[0] != "value" {
-					continue
-				}
-				v, ok := a.at(b.At)
-				if !ok {
-					continue
-				}
-				x.hide(v)
-				if v, ok := b.Value.Undo(v); ok {
-					x.hide(v)
-				}
-			}
+		x.hide(v)
+		if v, ok := b.Value.Undo(v); ok {
+			x.hide(v)
 		}
 	}
 	for _, c := range a.cookies {
 		x.hide(c.Value)
 	}
-	x.hideJWTs(string(a.Body))
+	if bytes.Contains(a.Body, []byte(jwtStart)) {
+		x.hideJWTs(string(a.Body))
+	}
 	for _, list := range a.Header {
 		for _, line := range list {
 			x.hideJWTs(line)
@@ -52,8 +44,32 @@ func (x *run) conceal(op *specs.Operation, a *answer) {
 	}
 }
 
+// tokenBinds are the bindings by which answers of an operation hand out tokens.
+func (r *Runner) tokenBinds(op *specs.Operation) []*specs.AnswerBind {
+	if out, known := r.handsOut[op]; known {
+		return out
+	}
+	isToken := func(x *specs.Ref) bool {
+		return r.plan.Contract.Token(x.Root) != nil && (len(x.Path) == 0 || x.Path[0] == "value")
+	}
+	var out []*specs.AnswerBind
+	for _, answer := range op.Answers {
+		all := answer.Binds
+		if answer.Example != nil {
+			all = slices.Concat(all, answer.Example.Binds)
+		}
+		for _, b := range all {
+			if slices.ContainsFunc(b.Value.Refs(), isToken) {
+				out = append(out, b)
+			}
+		}
+	}
+	r.handsOut[op] = out
+	return out
+}
+
 func (x *run) hideJWTs(s string) {
-	if !strings.Contains(s, "eyJ") {
+	if !strings.Contains(s, jwtStart) {
 		return // most hold none, and that is seen at once
 	}
 	for _, text := range jwtShape.FindAllString(s, -1) {
