@@ -48,7 +48,7 @@ type step struct {
 type shadow struct {
 	contract *specs.Contract
 	machine  *session.Machine
-	store    session.Store
+	store    *session.Memory // no Store: what Update is given need not outlive it then
 	now      time.Time
 	made     []made
 	to       address
@@ -60,7 +60,7 @@ type shadow struct {
 func (s *shadow) fork() *shadow {
 	c, source, m := *s, *s.source, *s.machine
 	m.Rand = rand.New(&source) //nolint:gosec // see seed.shadow
-	c.source, c.machine, c.store, c.made = &source, &m, s.store.Clone(), slices.Clip(s.made)
+	c.source, c.machine, c.store, c.made = &source, &m, s.store.Fork(), slices.Clip(s.made)
 	return &c
 }
 

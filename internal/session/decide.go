@@ -263,8 +263,8 @@ func (m missing) or(next missing) missing {
 func (d *Decision) share(p *specs.Proof) (have, want int, first missing) {
 	for _, b := range p.Binds {
 		want++
-		v, ok := d.scope.req.Value(b.At)
-		empty := ok && isToken(b) && v == ""
+		ok, empty := d.scope.req.has(&b.At)
+		empty = empty && isToken(b)
 		if ok && !empty {
 			have++
 		} else {
@@ -273,7 +273,7 @@ func (d *Decision) share(p *specs.Proof) (have, want int, first missing) {
 	}
 	for _, e := range p.Each {
 		want++
-		if _, ok := d.scope.req.Value(e.At); ok {
+		if ok, _ := d.scope.req.has(&e.At); ok {
 			have++
 		} else if first.bind == nil {
 			first = missing{&specs.RequestBind{At: e.At}, false}

@@ -103,24 +103,41 @@ type Request struct {
 
 // Value reads a location of the request; it reports false if nothing is there.
 func (r *Request) Value(l specs.Location) (v any, present bool) {
-	first := func(list []string) (any, bool) {
-		if len(list) == 0 {
-			return nil, false
-		}
-		return list[0], true
-	}
-	switch l.In {
-	case specs.InBody:
+	if l.In == specs.InBody {
 		if !r.HasBody {
 			return nil, false
 		}
 		v, ok := lookup(r.Body, l.Tokens)
 		return v, ok && v != nil
-	case specs.InPath:
-		if s, ok := r.PathParams[l.Name]; ok {
-			return s, true
+	}
+	if s, ok := r.text(&l); ok {
+		return s, true
+	}
+	return nil, false
+}
+
+// has reports whether something is at a location, and whether it is an empty text.
+func (r *Request) has(l *specs.Location) (present, empty bool) {
+	if l.In == specs.InBody {
+		v, ok := r.Value(*l)
+		return ok, ok && v == ""
+	}
+	s, ok := r.text(l)
+	return ok, ok && s == ""
+}
+
+// text reads a location that is not in the body.
+func (r *Request) text(l *specs.Location) (s string, present bool) {
+	first := func(list []string) (string, bool) {
+		if len(list) == 0 {
+			return "", false
 		}
-		return nil, false
+		return list[0], true
+	}
+	switch l.In {
+	case specs.InPath:
+		s, ok := r.PathParams[l.Name]
+		return s, ok
 	case specs.InQuery:
 		return first(r.Query[l.Name])
 	case specs.InHeader:
@@ -139,8 +156,9 @@ func (r *Request) Value(l specs.Location) (v any, present bool) {
 		if r.BasicUser != nil {
 			return r.BasicPass, true
 		}
+	case specs.InBody:
 	}
-	return nil, false
+	return "", false
 }
 
 // Failure is a refusal: the reason, and what was wrong in plain words.

@@ -19,7 +19,7 @@ func (d *Decision) prove(p *specs.Proof) (*Token, *Failure) {
 	var got *Token
 	binds := slices.Clip(p.Binds)
 	for _, b := range p.May {
-		if v, ok := s.req.Value(b.At); ok && !(isToken(b) && v == "") {
+		if ok, empty := s.req.has(&b.At); ok && !(isToken(b) && empty) {
 			binds = append(binds, b)
 		}
 	}

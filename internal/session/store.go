@@ -283,10 +283,13 @@ func NewMemory(seed *Seed) *Memory {
 	return &Memory{memory: memory{seed: seed}}
 }
 
-// Clone returns a world of its own in the same state. Records, sessions and
+// Clone implements Store; see Fork.
+func (m *Memory) Clone() Store { return m.Fork() }
+
+// Fork returns a world of its own in the same state. Records, sessions and
 // tokens are never changed once they are stored, so both share them, and what
 // holds them until one of the two changes.
-func (m *Memory) Clone() Store {
+func (m *Memory) Fork() *Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.shared = true
