@@ -116,11 +116,30 @@ func (m *masker) escaped(s string, short bool) string {
 // ("wrong" is a popular wrong password): there it is only looked for in what is
 // quoted.
 func (m *masker) sentence(s string) string {
-	parts := strings.Split(s, `"`)
-	for i, p := range parts {
-		parts[i] = m.escaped(p, i%2 == 1)
+	return between(s, '"', func(i int, piece string) string { return m.escaped(piece, i%2 == 1) })
+}
+
+// between replaces the pieces of a text that lie between marks, and makes no text
+// of its own where nothing changes, as in most.
+func between(s string, mark byte, replace func(i int, piece string) string) string {
+	var b strings.Builder
+	written := 0 // of s, to b
+	for i, at := 0, 0; at <= len(s); i++ {
+		end := len(s)
+		if j := strings.IndexByte(s[at:], mark); j >= 0 {
+			end = at + j
+		}
+		if r := replace(i, s[at:end]); r != s[at:end] {
+			b.WriteString(s[written:at])
+			b.WriteString(r)
+			written = end
+		}
+		at = end + 1
 	}
-	return strings.Join(parts, `"`)
+	if b.Len() == 0 {
+		return s
+	}
+	return b.String() + s[written:]
 }
 
 // plain masks what stands in the text as it is.
@@ -162,11 +181,7 @@ func (m *masker) word(w, marks string, short bool) string {
 		if strings.IndexByte(w, marks[i]) < 0 {
 			continue
 		}
-		parts := strings.Split(w, marks[i:i+1])
-		for j, p := range parts {
-			parts[j] = m.word(p, marks[i+1:], short)
-		}
-		return strings.Join(parts, marks[i:i+1])
+		return between(w, marks[i], func(_ int, part string) string { return m.word(part, marks[i+1:], short) })
 	}
 	return w
 }
@@ -317,7 +332,7 @@ func (n secretNames) of(target string, h http.Header) []string {
 		}
 	}
 	for name, list := range h {
-		if n[strings.ToLower(name)] {
+		if n.hasHeader(name) {
 			out = append(out, list...)
 		}
 	}
@@ -339,6 +354,21 @@ func (n secretNames) inQuery(raw string) []string {
 		}
 	}
 	return out
+}
+
+// hasHeader reports whether a header field of that name carries a secret. Such a name
+// is ASCII, and no text is made for it in small letters.
+func (n secretNames) hasHeader(name string) bool {
+	var room [64]byte
+	lower := room[:0]
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower = append(lower, c)
+	}
+	return n[string(lower)]
 }
 
 func (n secretNames) has(name string) bool {
