@@ -81,7 +81,8 @@ func sign(s *scope, j *specs.JWT) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("claim %w", err)
 	}
-	alg, _ := header.Get("alg")
+	named, _ := header.Get("alg")
+	alg := fmt.Sprint(named)
 	h, err := codec.AppendJSON(nil, header)
 	if err != nil {
 		return "", err
@@ -91,7 +92,11 @@ func sign(s *scope, j *specs.JWT) (string, error) {
 		return "", err
 	}
 	enc := base64.RawURLEncoding
-	buf := make([]byte, 0, enc.EncodedLen(len(h))+enc.EncodedLen(len(c))+400)
+	room := 400 // for the signature
+	if hashOf(alg) != nil {
+		room = 2 + enc.EncodedLen(sha512.Size)
+	}
+	buf := make([]byte, 0, enc.EncodedLen(len(h))+enc.EncodedLen(len(c))+room)
 	buf = enc.AppendEncode(buf, h)
 	buf = append(buf, '.')
 	buf = enc.AppendEncode(buf, c)
@@ -100,7 +105,7 @@ func sign(s *scope, j *specs.JWT) (string, error) {
 		return "", fmt.Errorf("key: %w", err)
 	}
 	keyText, _ := key.(string)
-	mac, err := s.m.signature(fmt.Sprint(alg), keyText, buf)
+	mac, err := s.m.signature(alg, keyText, buf)
 	if err != nil {
 		return "", err
 	}
