@@ -134,7 +134,8 @@ type run struct {
 	r      *Runner
 	c      *Case
 	shadow *shadow
-	world  *World
+	world  *World // nil: none
+	turn   string // of the world, that is the case's
 	v      Verdict
 	// sent are the exchanges so far, as they went over the wire.
 	sent []sent
@@ -221,7 +222,7 @@ func (x *run) begin(ctx context.Context) error {
 		x.anew(x.r.options.Now().UTC())
 		return nil
 	}
-	w, k, err := x.r.enter(ctx, x.c, p.seed.start)
+	turn, k, err := x.r.enter(ctx, x.c, p.seed.start)
 	if k != nil {
 		x.resume(k)
 	} else {
@@ -230,8 +231,8 @@ func (x *run) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.world = w
-	x.shadow.to.root = strings.TrimRight(w.URL.String(), "/")
+	x.world, x.turn = x.r.scene.world, turn
+	x.shadow.to.root = x.r.scene.root + "@" + turn
 	return nil
 }
 
@@ -391,7 +392,7 @@ func (x *run) wait(ctx context.Context, st *step) error {
 		case x.world != nil && !st.parallel && x.r.control.obeys():
 			x.advance = d
 		case x.world != nil:
-			if _, err := x.world.Control.Advance(ctx, d); err != nil {
+			if _, err := x.world.turnedTo(x.turn).Control.Advance(ctx, d); err != nil {
 				return err
 			}
 		default:

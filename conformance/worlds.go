@@ -21,6 +21,7 @@ const noWorld = "world.missing"
 // API.
 type scene struct {
 	world    *World // nil: none is made
+	root     string // its URL
 	begun    bool   // as settings say
 	settings map[string]any
 	turn     int
@@ -31,25 +32,26 @@ type scene struct {
 
 // enter gives a case a world: the clock stands at an instant, which makes every
 // time exact, and the case's settings are in force over the target's. If the world
-// keeps a stem of the case, it is as after that, which is returned.
-func (r *Runner) enter(ctx context.Context, c *Case, at time.Time) (*World, *kept, error) {
+// keeps a stem of the case, it is as after that, which is returned. turn names the
+// world as the case has it, see World.turnedTo.
+func (r *Runner) enter(ctx context.Context, c *Case, at time.Time) (turn string, k *kept, err error) {
 	s := &r.scene
 	if s.world == nil {
 		if err := r.makeWorld(ctx); err != nil {
-			return nil, nil, err
+			return "", nil, err
 		}
 	}
 	s.turn++
 	if k := s.stem(c); k != nil {
 		k.used = s.turn
-		return s.world.turnedTo(strconv.Itoa(s.turn) + "~" + k.name), k, nil
+		return strconv.Itoa(s.turn) + "~" + k.name, k, nil
 	}
 	if !s.begun || settingsText(s.settings) != settingsText(c.settings) {
 		if err := r.begin(ctx, at, c.settings); err != nil {
-			return nil, nil, err
+			return "", nil, err
 		}
 	}
-	return s.world.turnedTo(strconv.Itoa(s.turn)), nil, nil
+	return strconv.Itoa(s.turn), nil, nil
 }
 
 // begin says how the world begins at each turn.
@@ -77,6 +79,9 @@ func (r *Runner) makeWorld(ctx context.Context) error {
 	r.worlds++
 	w, err := r.control.NewWorld(whole, r.prefix+"-"+strconv.Itoa(r.worlds))
 	r.scene = scene{world: w}
+	if w != nil {
+		r.scene.root = w.URL.String()
+	}
 	return err
 }
 
