@@ -20,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +29,7 @@ type job struct {
 	header            http.Header
 	connections       int
 	duration          time.Duration
+	left              *atomic.Int64 // requests that are still to be sent; nil: as many as there is time for
 }
 
 func main() {
@@ -37,6 +39,7 @@ func main() {
 	flag.StringVar(&j.body, "body", "", "body of the request")
 	flag.IntVar(&j.connections, "connections", 8, "connections, each with one request at a time")
 	flag.DurationVar(&j.duration, "duration", 3*time.Second, "how long, at most a minute")
+	requests := flag.Int64("requests", 0, "so many requests and no more, without a warm-up; 0: as many as there is time for")
 	warm := flag.Duration("warm", 500*time.Millisecond, "how long before that, not counted")
 	flag.Func("header", "Name: value; may be given several times", func(s string) error {
 		name, value, ok := strings.Cut(s, ":")
@@ -47,6 +50,11 @@ func main() {
 		return nil
 	})
 	flag.Parse()
+	if *requests > 0 {
+		j.left = &atomic.Int64{}
+		j.left.Store(*requests)
+		j.duration, *warm = time.Minute, 0
+	}
 	if err := run(j, *warm); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)
 		os.Exit(1)
@@ -95,7 +103,7 @@ func (j job) send(d time.Duration) ([]time.Duration, error) {
 		wg.Go(func() {
 			var mine []time.Duration
 			var err error
-			for err == nil && time.Now().Before(end) {
+			for err == nil && time.Now().Before(end) && (j.left == nil || j.left.Add(-1) >= 0) {
 				start := time.Now()
 				err = j.once(client)
 				mine = append(mine, time.Since(start))
