@@ -39,8 +39,8 @@ func CanRunAhead(t *Target) bool {
 }
 
 // NewAhead begins to carry cases out, roughly in their order and as many at once as
-// there are runners: those that begin alike follow each other. When ctx ends, those under way clean up, and no other
-// begins.
+// there are runners: those that begin alike follow each other. When ctx ends, those
+// under way clean up, and no other begins.
 func NewAhead(ctx context.Context, p *Plan, o Options, cases []*Case, runners int) (*Ahead, error) {
 	if !CanRunAhead(p.Target) {
 		return nil, fmt.Errorf("cases run side by side where each can have a world of its own, and no budget is set: not at %s", p.Target.URL.Redacted())

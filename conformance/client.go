@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/mockauth/mockauth/internal/document"
+	"github.com/mockauth/mockauth/internal/wire"
 )
 
 const (
@@ -239,7 +240,7 @@ func (c *Client) exchange(parent context.Context, in *http.Request, asks instruc
 	if d, err := http.ParseTime(res.Header.Get("Date")); err == nil {
 		reply.Date = d
 	}
-	reply.Body, err = readAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
+	reply.Body, err = wire.ReadAll(io.LimitReader(res.Body, MaxBody+1), res.ContentLength)
 	if len(reply.Body) > MaxBody {
 		reply.Body, reply.Cut = reply.Body[:MaxBody], true
 	}
@@ -264,24 +265,6 @@ func (c *Client) header(h http.Header, asks instructions) http.Header {
 	maps.Copy(out, h)
 	asks.write(out)
 	return out
-}
-
-// readAll reads to the end. length is how long the whole is said to be, below 0:
-// nobody said.
-func readAll(r io.Reader, length int64) ([]byte, error) {
-	b := make([]byte, 0, min(max(length, 0), 64<<10)+1) // no more is believed
-	for len(b) < cap(b) {
-		n, err := r.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if errors.Is(err, io.EOF) {
-			return b, nil
-		}
-		if err != nil {
-			return b, err
-		}
-	}
-	rest, err := io.ReadAll(r)
-	return append(b, rest...), err
 }
 
 // elsewhere is where a redirect leads if that is another host, port or scheme.

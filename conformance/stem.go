@@ -22,8 +22,7 @@ const maxStems = 64
 // kept is a stem as it was carried out, and what came of it.
 type kept struct {
 	name    string // of the checkpoint in the mock
-	number  int
-	used    int // the turn that began with it last
+	used    int    // the turn that began with it last
 	steps   int
 	shadow  *shadow // never changed
 	answers []*answer
@@ -165,26 +164,27 @@ func (x *run) keepAs(steps int) string {
 		return ""
 	}
 	number, s := x.c.stems[steps-1], &x.r.scene
-	if number == 0 || s.kept[number] != nil || s.forgets || s.named == maxStems && len(s.kept) == 0 {
+	if number == 0 || s.kept[number] != nil || s.forgets {
 		return ""
 	}
 	return s.place()
 }
 
-// place is a name for one more stem. Whatever had it is not begun with any more.
+// place is a name for one more stem, "" if there is none. Whatever had it is not begun
+// with any more.
 func (s *scene) place() string {
 	if s.named < maxStems {
 		s.named++
 		return "stem-" + strconv.Itoa(s.named)
 	}
-	var oldest *kept
-	for _, k := range s.kept {
-		if oldest == nil || k.used < oldest.used {
-			oldest = k
+	oldest, name := 0, ""
+	for number, k := range s.kept {
+		if oldest == 0 || k.used < s.kept[oldest].used {
+			oldest, name = number, k.name
 		}
 	}
-	delete(s.kept, oldest.number)
-	return oldest.name
+	delete(s.kept, oldest)
+	return name
 }
 
 // keepStem remembers what so many steps have brought about, if the mock says that it
@@ -198,6 +198,5 @@ func (x *run) keepStem(steps int, name string, reply *Reply) {
 	if s.kept == nil {
 		s.kept = map[int]*kept{}
 	}
-	number := x.c.stems[steps-1]
-	s.kept[number] = &kept{name: name, number: number, used: s.turn, steps: steps, shadow: x.shadow.fork(), answers: slices.Clip(x.answers), sent: slices.Clip(x.sent), twice: x.twice}
+	s.kept[x.c.stems[steps-1]] = &kept{name: name, used: s.turn, steps: steps, shadow: x.shadow.fork(), answers: slices.Clip(x.answers), sent: slices.Clip(x.sent), twice: x.twice}
 }

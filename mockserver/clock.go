@@ -2,7 +2,6 @@ package mockserver
 
 import (
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -19,9 +18,6 @@ type Clock struct {
 	from   time.Time // the world's time when the machine's was at
 	at     time.Time // zero: the two are the same
 	frozen *time.Time
-
-	second int64  // since 1970, that date names
-	date   string // "": none yet
 }
 
 // NewClock returns a clock that runs with wall; nil means time.Now.
@@ -48,17 +44,6 @@ func (c *Clock) now() time.Time {
 		return wall.UTC()
 	}
 	return c.from.Add(wall.Sub(c.at))
-}
-
-// header is an instant of the world as the header Date has it. A test asks for the
-// same second many times.
-func (c *Clock) header(t time.Time) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s := t.Unix(); c.date == "" || s != c.second {
-		c.second, c.date = s, t.Format(http.TimeFormat)
-	}
-	return c.date
 }
 
 // start lets the clock run from t. Not an offset is kept, which ends at 292

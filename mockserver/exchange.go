@@ -332,7 +332,7 @@ func problemDocument(status int, reason, why string, violations []session.Violat
 }
 
 // problem writes a problem document outside of any exchange.
-func problem(w http.ResponseWriter, _ *http.Request, status int, reason, why string) {
+func problem(w http.ResponseWriter, status int, reason, why string) {
 	body, _ := json.Marshal(problemDocument(status, reason, why, nil))
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(status)
@@ -393,7 +393,7 @@ func (x *exchange) compose(a *answer) {
 		values = append(values, v)
 		h[name] = values[len(values)-1 : len(values) : len(values)]
 	}
-	set("Date", x.world.clock.header(x.now))
+	set("Date", x.now.Format(http.TimeFormat))
 	typed := false
 	for name, list := range a.headers {
 		if strings.EqualFold(name, "Content-Type") {

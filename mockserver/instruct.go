@@ -37,7 +37,7 @@ func (x *exchange) obey() bool {
 		why = x.tooMuch(advance, keep)
 	}
 	if why != "" {
-		problem(x.w, x.r, status, "request.header", why)
+		problem(x.w, status, "request.header", why)
 		return false
 	}
 	x.r.Header.Del(AdvanceField)

@@ -332,7 +332,7 @@ func (n secretNames) of(target string, h http.Header) []string {
 		}
 	}
 	for name, list := range h {
-		if n.hasHeader(name) {
+		if n[strings.ToLower(name)] {
 			out = append(out, list...)
 		}
 	}
@@ -354,21 +354,6 @@ func (n secretNames) inQuery(raw string) []string {
 		}
 	}
 	return out
-}
-
-// hasHeader reports whether a header field of that name carries a secret. Such a name
-// is ASCII, and no text is made for it in small letters.
-func (n secretNames) hasHeader(name string) bool {
-	var room [64]byte
-	lower := room[:0]
-	for i := range len(name) {
-		c := name[i]
-		if c >= 'A' && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		lower = append(lower, c)
-	}
-	return n[string(lower)]
 }
 
 func (n secretNames) has(name string) bool {

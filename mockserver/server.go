@@ -437,7 +437,7 @@ const AdminPath = "/__admin"
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	world, prefix, path, err := s.locate(r)
 	if err != nil {
-		noWorld(w, r, err)
+		noWorld(w, err)
 		return
 	}
 	s.serve(w, r, world, prefix, path)
@@ -448,7 +448,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err error) {
 	path = r.URL.EscapedPath()
 	if rest, ok := strings.CutPrefix(path, "/w/"); ok {
-		name, _, _ := strings.Cut(rest, "/")
+		name, below, _ := strings.Cut(rest, "/")
 		said, err := url.PathUnescape(name) // there are clients that write %40 and %7E
 		if err != nil {
 			said = name
@@ -463,11 +463,7 @@ func (s *Server) locate(r *http.Request) (world *World, prefix, path string, err
 				return nil, "", "", err
 			}
 		}
-		prefix, below := path[:len(path)-len(rest)+len(name)], rest[len(name):]
-		if below == "" {
-			below = "/"
-		}
-		return x, prefix, below, nil
+		return x, "/w/" + name, "/" + below, nil
 	}
 	if host, _, ok := strings.Cut(r.Host, ".localhost"); ok && host != "" {
 		if x := s.World(host); x != nil {
@@ -489,16 +485,16 @@ func unknownWorld(name string) error {
 const NoWorld = "world.missing"
 
 // noWorld answers a request to a world, or a checkpoint, that is not there.
-func noWorld(w http.ResponseWriter, r *http.Request, err error) {
+func noWorld(w http.ResponseWriter, err error) {
 	w.Header().Set("Mockauth-Outcome", NoWorld)
 	why := err.Error()
-	problem(w, r, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".")
+	problem(w, http.StatusNotFound, "request.path", strings.ToUpper(why[:1])+why[1:]+".")
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, world *World, prefix, path string) {
 	if path == AdminPath || strings.HasPrefix(path, AdminPath+"/") {
 		if s.config.adminApart {
-			problem(w, r, http.StatusNotFound, "request.path", "The control API is on another port of this server.")
+			problem(w, http.StatusNotFound, "request.path", "The control API is on another port of this server.")
 			return
 		}
 		s.serveAdmin(w, r, world, prefix)
@@ -518,11 +514,11 @@ func (s *Server) Admin() http.Handler {
 		world, prefix, path, err := s.locate(r)
 		switch {
 		case err != nil:
-			noWorld(w, r, err)
+			noWorld(w, err)
 		case path == AdminPath || strings.HasPrefix(path, AdminPath+"/"):
 			s.serveAdmin(w, r, world, prefix)
 		default:
-			problem(w, r, http.StatusNotFound, "request.path", fmt.Sprintf("Only the control API is on this port; GET %s/systems lists what is served, and where.", AdminPath))
+			problem(w, http.StatusNotFound, "request.path", fmt.Sprintf("Only the control API is on this port; GET %s/systems lists what is served, and where.", AdminPath))
 		}
 	})
 }

@@ -47,14 +47,14 @@ func Register(plan *conformance.Plan, cfg Config) error {
 	if plan.Target != nil && plan.Target.URL != nil {
 		title += " at " + plan.Target.URL.Redacted()
 	}
-	ginkgo.Describe(title, func() { specify(c, cases) })
+	ginkgo.Describe(title, func() { c.specifyAll(cases) })
 	return nil
 }
 
-// specify makes the specs of the cases, in a host's suite one container an
+// specifyAll makes the specs of the cases, in a host's suite one container an
 // operation. Nobody sees those of a Run, and Ginkgo copies what it knows of each
 // for every spec in it, several times.
-func specify(c *course, cases []*conformance.Case) {
+func (c *course) specifyAll(cases []*conformance.Case) {
 	if !c.host {
 		for i, k := range cases {
 			c.specify(k, i)

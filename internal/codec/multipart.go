@@ -36,36 +36,8 @@ func decodeMultipart(data []byte, boundary string, n *schema.Node, lim Limits) (
 		return nil, errorOf(Malformed, "the boundary is not one that RFC 2046 allows", "send 1 to 70 letters and digits")
 	}
 	f := newFormFields(n, lim)
-	var room [8]plainPart
-	if parts, ok := plainParts(room[:0], data, boundary); ok {
-		return f.addPlain(parts)
-	}
-	return f.addParts(data, boundary)
-}
-
-// addPlain adds parts that are told apart already.
-func (f *formFields) addPlain(parts []plainPart) (any, *Error) {
-	for i := range parts {
-		p, number := &parts[i], partNumber(i+1)
-		name, file, err := disposition(p.disposition, number)
-		if err != nil {
-			return nil, err
-		}
-		typ, charset, err := partType(p.typ, file, number)
-		if err != nil {
-			return nil, err.in(name)
-		}
-		if err := f.addContent(name, file, typ, charset, p.content, number); err != nil {
-			return nil, err
-		}
-	}
-	return f.values, nil
-}
-
-// addParts adds the parts of any body.
-func (f *formFields) addParts(data []byte, boundary string) (any, *Error) {
 	r := multipart.NewReader(bytes.NewReader(data), boundary)
-	for number := partNumber(1); ; number++ {
+	for count := 1; ; count++ {
 		// The raw part, for NextPart decodes quoted-printable in silence.
 		part, err := r.NextRawPart()
 		// io.EOF itself, not wrapped, is the final boundary; but it is also the
@@ -74,9 +46,9 @@ func (f *formFields) addParts(data []byte, boundary string) (any, *Error) {
 			return f.values, nil
 		}
 		if err != nil {
-			return nil, partError(number, err)
+			return nil, partError(count, err)
 		}
-		if err := f.addPart(part, number); err != nil {
+		if err := f.addPart(part, count); err != nil {
 			return nil, err
 		}
 	}
@@ -88,67 +60,45 @@ func endsWith(data []byte, boundary string) bool {
 	return bytes.HasPrefix(data, final) || bytes.Contains(data, append([]byte{'\n'}, final...))
 }
 
-// partNumber is the number of a part, from 1.
-type partNumber int
-
-// that is a sentence about the part.
-func (n partNumber) that(does string) string { return fmt.Sprintf("part %d of the body %s", n, does) }
-
-func partError(n partNumber, err error) *Error {
+func partError(count int, err error) *Error {
+	place := fmt.Sprintf("part %d of the body ", count)
 	if errors.Is(err, multipart.ErrMessageTooLarge) {
-		return errorOf(TooLarge, n.that("has too many headers"), "send Content-Disposition and Content-Type")
+		return errorOf(TooLarge, place+"has too many headers", "send Content-Disposition and Content-Type")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return errorOf(Malformed, n.that("ends too early, or its boundary does not come"), "end the body with the boundary between two pairs of hyphens")
+		return errorOf(Malformed, place+"ends too early, or its boundary does not come", "end the body with the boundary between two pairs of hyphens")
 	}
-	return errorOf(Malformed, n.that("is not well-formed"), "send the boundary, headers, an empty line and the content")
+	return errorOf(Malformed, place+"is not well-formed", "send the boundary, headers, an empty line and the content")
 }
 
-func (f *formFields) addPart(part *multipart.Part, n partNumber) *Error {
+func (f *formFields) addPart(part *multipart.Part, count int) *Error {
+	place := fmt.Sprintf("part %d of the body ", count)
 	if headerBytes(part.Header) > maxPartHeaderBytes {
-		return errorOf(TooLarge, n.that("has too many or too long headers"), fmt.Sprintf("send at most %d bytes of them", maxPartHeaderBytes))
+		return errorOf(TooLarge, place+"has too many or too long headers", fmt.Sprintf("send at most %d bytes of them", maxPartHeaderBytes))
 	}
-	dispositions := part.Header.Values("Content-Disposition")
-	if len(dispositions) != 1 {
-		return errorOf(Malformed, n.that("does not have one Content-Disposition"), dispositionAdvice)
-	}
-	name, file, err := disposition(dispositions[0], n)
+	name, file, err := disposition(part.Header, place)
 	if err != nil {
 		return err
 	}
 	switch strings.ToLower(trim(part.Header.Get("Content-Transfer-Encoding"))) {
 	case "", "7bit", "8bit", "binary":
 	default:
-		return errorOf(Malformed, n.that("has a Content-Transfer-Encoding, which RFC 7578 ended"), "send the content as it is").in(name)
+		return errorOf(Malformed, place+"has a Content-Transfer-Encoding, which RFC 7578 ended", "send the content as it is").in(name)
 	}
-	typ, charset, err := partType(part.Header.Get("Content-Type"), file, n)
-	if err != nil {
-		return err.in(name)
+	typ, charset := "text/plain", ""
+	if header := part.Header.Get("Content-Type"); header != "" {
+		t, params, err := MediaType(header)
+		if err != nil {
+			return errorOf(Malformed, place+"has a Content-Type that cannot be read", "write type/subtype").in(name)
+		}
+		typ, charset = t, params["charset"]
+	} else if file {
+		typ = "application/octet-stream"
 	}
 	content, readErr := io.ReadAll(part)
 	if readErr != nil {
-		return partError(n, readErr)
+		return partError(count, readErr)
 	}
-	return f.addContent(name, file, typ, charset, content, n)
-}
-
-// partType is the media type of a part and its charset; header is its Content-Type,
-// if it has one.
-func partType(header string, file bool, n partNumber) (typ, charset string, _ *Error) {
-	switch {
-	case header != "":
-		t, params, err := MediaType(header)
-		if err != nil {
-			return "", "", errorOf(Malformed, n.that("has a Content-Type that cannot be read"), "write type/subtype")
-		}
-		return t, params["charset"], nil
-	case file:
-		return "application/octet-stream", "", nil
-	}
-	return "text/plain", "", nil
-}
-
-func (f *formFields) addContent(name string, file bool, typ, charset string, content []byte, n partNumber) *Error {
 	if typ == "application/json" {
 		return f.addJSON(name, content, charset)
 	}
@@ -160,10 +110,10 @@ func (f *formFields) addContent(name string, file bool, typ, charset string, con
 			return base64.StdEncoding.EncodeToString(content), nil
 		}
 		if !isUTF8(charset) {
-			return nil, errorOf(Encoding, n.that("is in a charset that is not read"), "send charset=utf-8 or none")
+			return nil, errorOf(Encoding, place+"is in a charset that is not read", "send charset=utf-8 or none")
 		}
 		if !utf8.Valid(content) {
-			return nil, errorOf(Malformed, n.that("is not valid UTF-8"), "send text in UTF-8, or bytes as a file")
+			return nil, errorOf(Malformed, place+"is not valid UTF-8", "send text in UTF-8, or bytes as a file")
 		}
 		return DecodeText(p, string(content)), nil
 	})
@@ -216,25 +166,24 @@ func headerBytes(h textproto.MIMEHeader) int {
 	return n
 }
 
-const dispositionAdvice = `send Content-Disposition: form-data; name="field"`
-
 // disposition reads Content-Disposition: the field's name, and whether the
 // part is a file. A file without a name (an empty file input) is a file too.
-func disposition(header string, n partNumber) (name string, file bool, _ *Error) {
-	typ, params, ok := parseDisposition(header)
-	does := ""
+func disposition(h textproto.MIMEHeader, place string) (name string, file bool, _ *Error) {
+	const advice = `send Content-Disposition: form-data; name="field"`
+	headers := h.Values("Content-Disposition")
+	if len(headers) != 1 {
+		return "", false, errorOf(Malformed, place+"does not have one Content-Disposition", advice)
+	}
+	typ, params, ok := parseDisposition(headers[0])
 	switch {
 	case !ok:
-		does = "has a Content-Disposition that cannot be read"
+		return "", false, errorOf(Malformed, place+"has a Content-Disposition that cannot be read", advice)
 	case typ != "form-data":
-		does = "is no form-data"
+		return "", false, errorOf(Malformed, place+"is no form-data", advice)
 	case params["name"] == "":
-		does = "has no name"
+		return "", false, errorOf(Malformed, place+"has no name", advice)
 	case !utf8.ValidString(params["name"]):
-		does = "has a name that is not valid UTF-8"
-	}
-	if does != "" {
-		return "", false, errorOf(Malformed, n.that(does), dispositionAdvice)
+		return "", false, errorOf(Malformed, place+"has a name that is not valid UTF-8", advice)
 	}
 	_, plain := params["filename"]
 	_, extended := params["filename*"]

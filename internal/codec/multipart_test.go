@@ -5,8 +5,6 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/mockauth/mockauth/internal/schema"
 )
 
 // parts joins parts, each given as its headers and its content.
@@ -116,46 +114,5 @@ func TestMultipartRefuses(t *testing.T) {
 	} {
 		_, err := DecodeMultipart([]byte(whole), boundary, n, Limits{})
 		refused(t, err, Malformed, "", about)
-	}
-}
-
-// plainAsAll compares the two ways in which a body is read.
-func plainAsAll(t *testing.T, data []byte, boundary string, n *schema.Node) (plain bool) {
-	t.Helper()
-	if !isBoundary(boundary) {
-		return false
-	}
-	list, plain := plainParts(nil, data, boundary)
-	if !plain {
-		return false
-	}
-	got, err := newFormFields(n, Limits{}.withDefaults()).addPlain(list)
-	want, wantErr := newFormFields(n, Limits{}.withDefaults()).addParts(data, boundary)
-	if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(err, wantErr) {
-		t.Errorf("%q: as plain parts %v, %v; as mime/multipart reads it %v, %v", data, got, err, want, wantErr)
-	}
-	return true
-}
-
-func TestPlainPartsAreReadAsAllAre(t *testing.T) {
-	n := schemaOf(t, "shapes.yaml", "Form")
-	whole := parts(named("username"), secret, named("level", typeJSON), "[1,2]", named("files"+asFile), "\xFF\r\n--xy\n--xyz")
-	plain := []string{
-		whole, strings.TrimSuffix(whole, "\r\n"), whole + "the end", "--xyz--", parts(named("username"), ""),
-		strings.ReplaceAll(whole, "Content-", "content-"), strings.ReplaceAll(whole, ": ", ":  "), parts(named("password"), "a", named("password"), "b"),
-		parts(named("username", "Content-Type: none"), "u"), parts(`Content-Disposition: attachment; name="a"`, "u"), parts(named("level", typeJSON), "[1"),
-	}
-	for _, s := range plain {
-		if !plainAsAll(t, []byte(s), "xyz", n) {
-			t.Errorf("%q is not read as plain", s)
-		}
-	}
-	// Whatever is cut or put in: where both ways read it, they read the same.
-	for i := range whole {
-		plainAsAll(t, []byte(whole[:i]), "xyz", n)
-		for _, in := range []string{"\r", "\n", "\r\n", " ", "\t", "-", ":", "x", "--xyz", "\r\n--xyz", "\r\n--xyz--", "\xC5\xBF", "\x00"} {
-			plainAsAll(t, []byte(whole[:i]+in+whole[i:]), "xyz", n)
-			plainAsAll(t, []byte(whole[:i]+in+whole[i+1:]), "xyz", n)
-		}
 	}
 }
