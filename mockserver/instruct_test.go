@@ -30,6 +30,15 @@ func TestARequestLetsTimeGoByAndKeepsTheWorld(t *testing.T) {
 	if s.status != http.StatusOK || s.header.Get(advance) != "19m59s" || s.header.Get(keep) != "late" {
 		t.Fatalf("a second before the end: %d %v", s.status, s.header)
 	}
+	list := at("lab@1").requests("")
+	if len(list) != 2 {
+		t.Fatalf("the journal has %d entries, not the log-in and the call", len(list))
+	}
+	for _, e := range list {
+		if e.Request.Headers[advance] != nil || e.Request.Headers[keep] != nil {
+			t.Errorf("the journal has %v", e.Request.Headers)
+		}
+	}
 	if now := at("lab@1").now(); !now.Equal(time.Date(2026, 1, 1, 0, 19, 59, 0, time.UTC)) {
 		t.Errorf("it is %s", now)
 	}
@@ -42,12 +51,6 @@ func TestARequestLetsTimeGoByAndKeepsTheWorld(t *testing.T) {
 	s = whoami(at("lab@5~late"))
 	if s.header.Get(advance) != "" || s.header.Get(keep) != "" {
 		t.Errorf("who asks for nothing is told %v", s.header)
-	}
-	list := at("lab@2~late").requests("")
-	for _, e := range list {
-		if e.Request.Headers[advance] != nil || e.Request.Headers[keep] != nil {
-			t.Errorf("the journal has %v", e.Request.Headers)
-		}
 	}
 }
 
